@@ -106,3 +106,26 @@ def test_fit_and_search_take_sources(place, headstart_command):
     assert json.loads(answer.out)["plan"]["target_domains"] == ["night"]
     answer = headstart_command("fit", place / "run" / "plan.toml", *source)
     assert answer.err == f"error: {place / 'run' / 'plan.toml'} names its own data, method and model. Leave out --source.\n"
+
+
+def test_an_adapted_run_says_its_verdict_wherever_runs_are_shown(place, headstart_command):
+    words = ("run", place / "free.npz", "--source", place / "source.npz", "--out", place / "runs" / "adapted", "--json")
+    found = json.loads(headstart_command(*words).out)
+    verdict, sentence = found["verdict"], found["decision"]["sentence"]
+    assert verdict in {"transfer", "no difference", "not judged"}
+    words = ("fit", place / "free.npz", "--method", "source_only", "--source", place / "source.npz", "-o", place / "runs" / "plain")
+    assert headstart_command(*words).code == 0
+    shown = headstart_command("runs", place / "runs").out
+    assert verdict in shown
+    assert f"~{found['adaptation']['accuracy']['value']:.3f}" in shown
+    assert "~ is estimated from the confidence of predictions, without target labels." in " ".join(shown.split())
+    words = ("compare", place / "runs" / "adapted", place / "runs" / "plain")
+    compared = json.loads(headstart_command(*words, "--json").out)
+    (pair,) = compared["pairs"]
+    assert (compared["outcome"]["verdict"], compared["outcome"]["sentence"]) == (verdict, sentence)
+    assert (pair["verdict"], pair["outcome"]["verdict"]) == ("not judged", None)
+    assert 0.0 <= pair["most_gain"] <= 1.0
+    text = " ".join(headstart_command(*words).out.split())
+    assert sentence in text
+    assert f"\N{PLUS-MINUS SIGN}{pair['most_gain']:.3f}" in text
+    assert "accuracies cannot differ by more" in text

@@ -42,8 +42,18 @@ class Finished:
     task_summary: Any = field(default_factory=lambda: SimpleNamespace(num_train=40, num_validation=0, place="d", native_pixels=8))
 
     @property
+    def verdict(self) -> str | None:
+        found = self.decision or self.adaptation
+        return found and found.verdict
+
+    @property
+    def verdict_sentence(self) -> str:
+        found = self.decision or self.adaptation
+        return found.sentence if found else ""
+
+    @property
     def result(self) -> dict[str, Any]:
-        return {"verdict": self.decision and self.decision.verdict, "evaluation": self.evaluation and self.evaluation.as_json}
+        return {"verdict": self.verdict, "evaluation": self.evaluation and self.evaluation.as_json}
 
 
 def estimate(value: float) -> Estimate:
@@ -111,38 +121,40 @@ def test_a_fit_that_nothing_was_decided_for_is_short() -> None:
 
 def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     adaptation = SimpleNamespace(
-        adapted=True,
+        verdict="transfer",
+        sentence="A model adapted by coral predicts, accepted by validators.",
+        estimate_sentence="Estimated accuracy on the target 81.0%.",
         reasons=("Looks different.", "coral passes."),
         accuracy=Estimate(value=0.81, low=0.75, high=0.87),
-        unadapted_accuracy=estimate(0.6),
         unfinished="Ctrl-C ended the trying. The same command goes on from here.",
     )
     run = Finished(adaptation=adaptation, sources=SimpleNamespace(sentence="near is used."))
     lines = shown(summary_view(run), 120)
-    assert lines[:4] == [
+    assert lines[:8] == [
         "Result    Adapted to the target: by its own confidence about 81 of 100 images get the right label.",
-        "Verdict   adapted",
+        "Verdict   transfer",
+        "          A model adapted by coral predicts, accepted by validators.",
         "          coral passes.",
         "Sources   near is used.",
+        "Estimate  Estimated accuracy on the target 81.0%.",
+        "Accuracy  no labeled test images",
+        "Left out  Ctrl-C ended the trying. The same command goes on from here.",
     ]
-    assert lines[4] == "Estimate  accuracy about 0.81 (0.75 to 0.87), unadapted 0.60; from confidence alone"
-    assert lines[5] == "Accuracy  no labeled test images"
-    assert lines[6] == "Left out  Ctrl-C ended the trying. The same command goes on from here."
-    adaptation.adapted = False
+    adaptation.verdict = "no difference"
     assert shown(summary_view(run))[:3] == [
-        "Result    Not adapted: by its own confidence about 81 of 100 images get the",
-        "          right label.",
-        "Verdict   not adapted",
+        "Result    No gain from adapting is shown: by its own confidence about 81 of 100",
+        "          images get the right label.",
+        "Verdict   no difference",
     ]
 
 
 def test_an_adapted_run_with_test_labels_says_how_many_are_right() -> None:
-    adaptation = SimpleNamespace(adapted=False, reasons=("No.",), accuracy=estimate(0.8), unadapted_accuracy=estimate(0.8))
+    adaptation = SimpleNamespace(verdict="not judged", accuracy=estimate(0.8))
     run = Finished(adaptation=adaptation, evaluation=evaluation("test", 0.75))
-    assert in_plain_words(run) == "Not adapted to the target. 30 of 40 new images right."
-    adaptation.adapted = True
+    assert in_plain_words(run) == "Whether adapting helps was not judged: 30 of 40 new images right."
+    adaptation.verdict = "transfer"
     run.findings = (Finding(code="transductive", severity="info", title="Seen."),)
-    assert in_plain_words(run) == "Adapted to the target. 30 of 40 test images right."
+    assert in_plain_words(run) == "Adapted to the target: 30 of 40 test images right."
 
 
 def test_findings_are_named_by_title_with_three_files_and_a_count() -> None:

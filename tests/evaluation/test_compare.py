@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
-from headstart.evaluation.compare import compare, mcnemar
+from headstart.evaluation.compare import compare, mcnemar, share_of_differing
 
 
 def two_class(names, labels, right_probability, groups=None):
@@ -109,6 +109,16 @@ def test_nothing_shared_is_refused(make_predictions):
     with pytest.raises(DataError) as caught:
         compare(first, replace(first, names=tuple("vwxyz")), 0)
     assert str(caught.value) == "The two models share none of their 5 and 5 labeled images. Evaluate both on one set."
+
+
+def test_the_share_of_differing_rows_counts_shared_rows_whether_they_are_labeled_or_not():
+    first = two_class("abcde", np.array([0, 1, 0, 0, 1]), [0.9, 0.9, 0.9, 0.2, 0.9])
+    second = two_class("excdb", np.array([1, 0, 0, 0, 1]), [0.9, 0.9, 0.2, 0.2, 0.9])
+    first = replace(first, labels=np.array([0, 1, -1, -1, 1]))
+    assert share_of_differing(first, second) == 0.25
+    with pytest.raises(DataError) as caught:
+        share_of_differing(first, replace(second, names=tuple("vwxyz")))
+    assert str(caught.value) == "The two models share none of their 5 and 5 images. Predict the same images."
 
 
 def test_contradicting_labels_are_refused():

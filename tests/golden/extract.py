@@ -38,7 +38,7 @@ def outcome(run: Path) -> dict[str, Any]:
     """
     result = _json(run / "result.json")
     return {
-        "verdict": result["verdict"],
+        "verdict": result["verdict"] if result["adaptation"] is None else None,  # that of an adaptation follows from its record
         "ranking": _ranking(_json(run / "ranking.json")),
         "sources": _sources(result["sources"]),
         "decision": _decision(_json(run / "decision.json")),

@@ -80,11 +80,16 @@ def test_an_unadapted_model_has_lost_nothing_and_labels_are_counted(make_run):
     assert "adapting has cost nothing" in section
 
 
-def test_the_headline_says_whether_anything_was_adapted(make_run):
+def test_the_headline_is_the_verdict(make_run):
     run, _ = make_run(("a", "b"), per_class=5, pixels=16)
     fitted = replace(run, decision=None, adaptation=adaptation())
-    assert headline(fitted) == "Adapted from source to target"
-    assert headline(replace(fitted, adaptation=adaptation(("source_only",)))) == "From the source, without adaptation"
+    assert headline(fitted) == "Transfer: adapted by coral"
+    assert headline(replace(fitted, adaptation=adaptation(("coral", "tca")))) == "Transfer: adapted by coral and tca"
+    assert headline(replace(fitted, adaptation=adaptation(("coral", "tca", "jdot")))) == "Transfer: adapted by 3 methods together"
+    unadapted = adaptation(("source_only",))
+    assert headline(replace(fitted, adaptation=unadapted)) == "No difference between adapted and unadapted models"
+    alone = unadapted.model_copy(update={"candidates": unadapted.candidates[:1]})
+    assert headline(replace(fitted, adaptation=alone)) == "Not judged: adapted and unadapted models were not compared"
 
 
 @pytest.mark.slow
@@ -94,7 +99,8 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
         update={"num_train": 0, "train_counts": (0, 0), "num_source": 71, "source_domains": ("x",)}
     )
     page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
-    assert '<p class="quote">coral is accepted.</p>' in page
+    assert '<p class="quote">A model adapted by coral predicts, accepted by validators.</p>' in page
+    assert "without target labels. coral is accepted.</p>" in page
     assert "says what was tried and how it was decided" in page
     assert "written by hand" not in page
     assert "nothing was decided, so" not in page

@@ -13,6 +13,7 @@ import headstart
 from headstart.core.errors import DataError
 from headstart.core.estimate import Estimate
 from headstart.core.language import speaking
+from headstart.evaluation.run_comparison import RunComparison, RunComparisons
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.report.notebook import html_of
 
@@ -122,6 +123,8 @@ def test_a_plan_an_evaluation_and_a_comparison_show_their_numbers(home):
     assert f"accuracy {run.evaluation.accuracy.value:.3f}" in evaluation
     assert "16 images, out of fold" in evaluation
     assert "own no difference 0.0 [0.0 to 0.0]" in text_of(headstart.compare(run, run)._repr_html_())
+    without_labels = RunComparisons([RunComparison(run="own", verdict="not judged", paired=None, most_gain=0.125)])
+    assert "own not judged ± 12.5%" in text_of(without_labels._repr_html_())
 
 
 def made_ranking():

@@ -32,6 +32,7 @@ def test_a_decision_is_its_verdict_gain_and_candidates(name):
 def test_an_adaptation_is_its_estimate_and_the_scores_of_its_candidates(name):
     adaptation, contents = RUNS[name].adaptation, contents_of_run(RUNS[name])
     assert contents.metrics["estimated_accuracy"] == adaptation.accuracy.value
+    assert (contents.texts["verdict"], contents.texts["decision"]) == (adaptation.verdict, adaptation.sentence)
     assert [row[0] for row in contents.tables["candidates"].rows] == [one.name for one in adaptation.candidates]
     assert [row[1] == "chosen" for row in contents.tables["candidates"].rows] == [
         one.name in adaptation.chosen for one in adaptation.candidates

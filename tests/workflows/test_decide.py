@@ -54,7 +54,12 @@ def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
     assert unadapted.evaluation is not None
     assert unadapted.evaluation.metrics["accuracy"].value < 0.6
     assert task_of_plan(run.plan).fingerprint == run.task_summary.task_fingerprint
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["adaptation"]["chosen"] == list(run.adaptation.chosen)
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["adaptation"]["chosen"] == result["decision"]["adapted_by"] == list(run.adaptation.chosen)
+    assert result["verdict"] == run.verdict == run.plan.verdict == "transfer"
+    assert (result["decision"]["sentence"], result["decision"]["gain"]) == (run.adaptation.sentence, None)
+    assert result["decision"]["estimated_accuracy"] == run.adaptation.accuracy.to_dict()
+    assert (unadapted.verdict, unadapted.verdict_sentence) == (None, "")
 
 
 def test_without_any_label_the_run_has_an_estimate_and_no_evaluation(tmp_path, source):
@@ -65,6 +70,12 @@ def test_without_any_label_the_run_has_an_estimate_and_no_evaluation(tmp_path, s
     assert 0.8 < run.adaptation.accuracy.value <= 1
     again = headstart_run(target, source=[source], out=tmp_path / "run")
     assert again.result == run.result
+    other = headstart_run(target, source=[source], method="source_only", out=tmp_path / "other")
+    (made,) = run.compare(other)
+    differing = (run.unlabeled.predicted != other.unlabeled.predicted).mean()
+    assert (made.verdict, made.paired, made.most_gain) == ("not judged", None, pytest.approx(differing))
+    assert made.outcomes[0].estimated_accuracy == run.adaptation.accuracy
+    assert (made.outcomes[0].verdict, made.outcomes[1].verdict) == (run.verdict, None)
     assert Run.load(tmp_path / "run").model.predict(task_of_plan(run.plan).unlabeled).probs.shape == (120, 3)
 
 

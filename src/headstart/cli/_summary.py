@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headstart.cli._printing import facts, said
 from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, gravest_first, named_files
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from headstart.core.findings import Finding
-    from headstart.planning.adapting.adaptation import Adaptation
     from headstart.runs.run import Run
 
 MOST_FINDINGS = 3
@@ -29,12 +28,13 @@ def summary_view(run: Run) -> RenderableType:
     result, decision, adaptation = run.result, run.decision, run.adaptation
     rows: list[tuple[str, str | Text]] = [
         ("Result", said(in_plain_words(run), style="bold")),
-        ("Verdict", _verdict(result, adaptation)),
-        ("", decision.sentence if decision else adaptation.reasons[-1] if adaptation else ""),
+        ("Verdict", _verdict(run)),
+        ("", run.verdict_sentence),
+        ("", adaptation.reasons[-1] if adaptation else ""),
         ("", log_loss_decides(decision.results, decision.chosen) if decision else ""),
         ("Members", decision.ensemble.sentence if decision and decision.ensemble else ""),
         ("Sources", run.sources.sentence if run.sources else ""),
-        ("Estimate", _estimate_line(adaptation)),
+        ("Estimate", adaptation.estimate_sentence if adaptation else ""),
         ("Accuracy", accuracy_line(result["evaluation"])),
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
@@ -48,21 +48,9 @@ def summary_view(run: Run) -> RenderableType:
     return facts([(name, value) for name, value in rows if str(value)])
 
 
-def _verdict(result: dict[str, Any], adaptation: Adaptation | None) -> Text:
-    if adaptation is not None:
-        verdict = "adapted" if adaptation.adapted else "not adapted"
-    else:
-        verdict = result["verdict"] or "none: fitted as planned"
+def _verdict(run: Run) -> Text:
+    verdict = run.verdict or "none: fitted as planned"
     return said(verdict, style=VERDICT_STYLES.get(verdict, ""))
-
-
-def _estimate_line(adaptation: Adaptation | None) -> str:
-    """The accuracy that an adapted model's confidence estimates; it is no measurement."""
-    if adaptation is None:
-        return ""
-    now, before = adaptation.accuracy, adaptation.unadapted_accuracy
-    span = f"{now.low:.2f} to {now.high:.2f}"
-    return f"accuracy about {now.value:.2f} ({span}), unadapted {before.value:.2f}; from confidence alone"
 
 
 def _findings(findings: tuple[Finding, ...] | None, place: str) -> list[tuple[str, str | Text]]:

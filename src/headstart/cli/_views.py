@@ -17,8 +17,6 @@ VERDICT_STYLES = {
     "scratch": "bold blue",
     "no difference": "bold yellow",
     "not judged": "bold yellow",
-    "adapted": "bold green",
-    "not adapted": "bold yellow",
 }
 MOST_FILES = 3
 """Files that are named of one finding; the report names more."""

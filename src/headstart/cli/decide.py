@@ -11,7 +11,7 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._printing import answer, said, show
-from headstart.cli._views import decision_view, sources_view
+from headstart.cli._views import VERDICT_STYLES, decision_view, sources_view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,6 +49,9 @@ def decide(
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
     blocks: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
+    if made.adaptation:
+        sentence = said(made.adaptation.sentence, style=VERDICT_STYLES[made.adaptation.verdict])
+        blocks += ["", sentence, "", made.adaptation.estimate_sentence]
     if made.sources:
         blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, style="bold")]
     answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)

@@ -57,15 +57,26 @@ def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:
     """One line a run, with the settings in which runs of the same plan differ."""
     if not found:
         return
-    rows = []
+    rows, about = [], 0
     for run, differs in zip(found, differences([facts_of(run) for run in found]), strict=True):
-        accuracy = (run.result["evaluation"] or {}).get("metrics", {}).get("accuracy")
-        shown = f"{accuracy['value']:.3f}" if accuracy else "-"
-        words = [f"{run.plan.method['kind']} of {run.plan.pretrained}", *differs]
+        accuracy, estimated = accuracy_of(run)
+        shown = f"{'~' if estimated else ''}{accuracy['value']:.3f}" if accuracy else "-"
+        about += estimated
+        kinds = run.adaptation.chosen if run.adaptation else (run.plan.method["kind"],)
+        words = [f"{' + '.join(kinds)} of {run.plan.pretrained}", *differs]
         plan = str(said(", ")).join(one if one == run.task_summary.name else str(said(one)) for one in words)
         rows.append((plain(run.folder.name, "bold"), said(run.result["verdict"] or "-"), plan, shown, interval(accuracy)))
     columns = ("run", "verdict", "plan", "accuracy", "95 % interval")
     yield table(columns, rows, right=("accuracy",), title=f"Runs in {folder}")
+    if about:
+        yield said("~ is estimated from the confidence of predictions, without target labels.", style="dim")
+
+
+def accuracy_of(run: Run) -> tuple[dict[str, float] | None, bool]:
+    """The accuracy that was measured, or else estimated where the run adapted, and whether it is estimated; None without one."""
+    if run.evaluation is not None:
+        return run.evaluation.accuracy.to_dict(), False
+    return (run.adaptation.accuracy.to_dict(), True) if run.adaptation else (None, False)
 
 
 def _unfinished(runs: Sequence[UnfinishedRun]) -> Iterator[RenderableType]:

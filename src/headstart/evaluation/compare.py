@@ -79,6 +79,17 @@ def compare(first: Predictions, second: Predictions, seed: int, balanced: bool =
     )
 
 
+def share_of_differing(first: Predictions, second: Predictions) -> float:
+    """The share of shared rows, labeled or not, to which two models give different classes.
+
+    The accuracies of the two on these rows cannot differ by more. `DataError` if the two know different classes or share no row.
+    """
+    rows = _shared_rows(first, second)
+    if not len(rows):
+        raise DataError(f"The two models share none of their {len(first)} and {len(second)} images. Predict the same images.")
+    return float((first.predicted[rows[:, 0]] != second.predicted[rows[:, 1]]).mean())
+
+
 def _with_positive_width(gain: Estimate, first: Predictions, second: Predictions) -> Estimate:
     """The gain; its interval is a score interval where all draws are equal though the models differ.
 
@@ -113,16 +124,12 @@ def mcnemar(first_only: int, second_only: int) -> float:
 
 
 def _matched(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    if first.classes != second.classes:
-        only = sorted(set(first.classes) ^ set(second.classes)) or ["the same classes in another order"]
-        raise DataError(f"The two models know different classes ({', '.join(only[:5])}). Compare models of one task.")
-    where = {name: row for row, name in enumerate(second.names)}
-    rows = [(row, where[name]) for row, name in enumerate(first.names) if name in where and first.labels[row] != UNLABELED]
-    if not rows:
+    rows = _shared_rows(first, second)
+    index = rows[first.labels[rows[:, 0]] != UNLABELED]
+    if not len(index):
         raise DataError(
             f"The two models share none of their {len(first)} and {len(second)} labeled images. Evaluate both on one set."
         )
-    index = np.array(rows, np.int64)
     one, two = first.take(index[:, 0]), second.take(index[:, 1])
     differ = np.flatnonzero(one.labels != two.labels)
     if len(differ):
@@ -130,6 +137,16 @@ def _matched(first: Predictions, second: Predictions) -> tuple[Predictions, Pred
         labels = [first.classes[one.labels[row]], "no label" if two.labels[row] < 0 else first.classes[two.labels[row]]]
         raise DataError(f"{one.names[row]} is labeled {labels[0]} in one and {labels[1]} in the other. Evaluate both on one set.")
     return one, two
+
+
+def _shared_rows(first: Predictions, second: Predictions) -> Integers:
+    """Places of shared rows in both, int64 [row, 2]; `DataError` if the two know different classes."""
+    if first.classes != second.classes:
+        only = sorted(set(first.classes) ^ set(second.classes)) or ["the same classes in another order"]
+        raise DataError(f"The two models know different classes ({', '.join(only[:5])}). Compare models of one task.")
+    where = {name: row for row, name in enumerate(second.names)}
+    shared = [(row, where[name]) for row, name in enumerate(first.names) if name in where]
+    return np.array(shared, np.int64).reshape(-1, 2)
 
 
 def _lower_bound(value: float, draws: Floats) -> float:

@@ -91,7 +91,6 @@ def facts_of(run: Run, task: Task | None) -> dict[str, Any]:
         "run": run,
         "task": run.task_summary,
         "plan": run.plan,
-        "decision": run.decision,
         "evaluation": run.evaluation,
         "metrics": metrics_in_order(run),
         "learned": learned_from(whole),

@@ -118,7 +118,7 @@ def _config(run: Run) -> dict[str, Any]:
         "label2id": {name: label for label, name in enumerate(classes)},
         "preprocessing": [_preprocessing(one) for one in unique_networks(run.model)],
         "methods": methods_of(run),
-        "verdict": run.decision.verdict if run.decision else None,
+        "verdict": run.verdict,
         "seed": run.plan.seed,
     }
 

@@ -13,6 +13,7 @@ from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.evaluation.validators import VALIDATORS, tolerances
+from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.deciding.wording import log_loss_decides
 from headstart.planning.plan import Plan
 from headstart.report.axis import Axis
@@ -85,7 +86,7 @@ def headline(run: Run) -> str:
     """The verdict in a few words."""
     decision = run.decision
     if decision is None:
-        return _headline_of_a_fit(run)
+        return _headline_of_adapting(run.adaptation) if run.adaptation else _headline_of_a_fit(run)
     return {
         "transfer": f"Transfer from {_transferred(run.plan)}",
         "scratch": "Train from scratch",
@@ -100,9 +101,16 @@ def _transferred(plan: Plan) -> str:
     return " and ".join(names) if len(names) < 3 else f"{len(names)} networks together"
 
 
+def _headline_of_adapting(adaptation: Adaptation) -> str:
+    names = adaptation.chosen
+    return {
+        "transfer": f"Transfer: adapted by {' and '.join(names) if len(names) < 3 else f'{len(names)} methods together'}",
+        "no difference": "No difference between adapted and unadapted models",
+        "not judged": "Not judged: adapted and unadapted models were not compared",
+    }[adaptation.verdict]
+
+
 def _headline_of_a_fit(run: Run) -> str:
-    if run.adaptation:
-        return "Adapted from source to target" if run.adaptation.adapted else "From the source, without adaptation"
     if run.adjustment:
         return f"Adjusted from {Path(run.adjustment.parent).name}"
     if run.extension:

@@ -8,6 +8,13 @@ from headstart.runs.run import Run
 TRANSDUCTIVE = "transductive"
 """The finding that says that a model was adapted to the test images themselves, which are no new ones then."""
 
+ADAPTING = {
+    "transfer": "Adapted to the target",
+    "no difference": "No gain from adapting is shown",
+    "not judged": "Whether adapting helps was not judged",
+}
+"""What is said first of an adapted run, by its verdict."""
+
 
 def in_plain_words(run: Run) -> str:
     """What came out, as counts of images; empty where nothing was measured.
@@ -20,11 +27,11 @@ def in_plain_words(run: Run) -> str:
         if adaptation is None:
             return ""
         known = f"by its own confidence about {of_images(adaptation.accuracy.value, 100)} {_things(run)} get the right label"
-        return f"{'Adapted to the target' if adaptation.adapted else 'Not adapted'}: {known}."
+        return f"{ADAPTING[adaptation.verdict]}: {known}."
     seen = any(finding.code == TRANSDUCTIVE for finding in run.findings or ())
     right = f"{of_images(evaluation.accuracy.value, evaluation.num_images)} {'test' if seen else 'new'} {_things(run)} right"
     if adaptation is not None:
-        return f"{'Adapted' if adaptation.adapted else 'Not adapted'} to the target. {right}."
+        return f"{ADAPTING[adaptation.verdict]}: {right}."
     if run.decision is None:
         return f"{right[0].upper()}{right[1:]}."
     return _of_decision(run.decision, right, evaluation.accuracy.value, evaluation.num_images)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.planning.improving.adjustment import Adjustment
     from headstart.planning.plan import Plan
     from headstart.planning.ranking.ranking import Ranking
-    from headstart.planning.results import Decision, FirstModel
+    from headstart.planning.results import Decision, FirstModel, Verdict
     from headstart.planning.sources.source_ranking import SourceRanking
     from headstart.training.learning_rate_finder import LearningRateCurve
 
@@ -259,25 +259,26 @@ class Run(Shown):
         except json.JSONDecodeError as error:
             raise PlanError(f"{path}: not valid JSON ({error}). Restore or delete it.") from None
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """That of the decision or, where target labels did not decide, of the adaptation; None where nothing was decided."""
+        found = self.decision or self.adaptation
+        return found.verdict if found else None
+
+    @property
+    def verdict_sentence(self) -> str:
+        """The sentence to quote with the verdict; empty where nothing was decided."""
+        found = self.decision or self.adaptation
+        return found.sentence if found else ""
+
     @cached_property
     def result(self) -> dict[str, Any]:
         """The run as `run --json` prints it; the `first_model` of its seconds is when that was there, from the beginning on."""
-        decision = self.decision
-        decided = None
-        if decision is not None:
-            decided = {
-                "pretrained": self.plan.pretrained,
-                "method": self.plan.method["kind"],
-                "gain": decision.gain.to_dict(),
-                "sentence": decision.sentence,
-                "reasons": list(decision.reasons),
-                "rejected": [one.to_dict() for one in decision.rejected],
-            }
         return {
             "run": str(self.folder),
-            "verdict": decision.verdict if decision else None,
-            "decision": decided,
-            "audit": _plain(decision.audit) if decision else None,
+            "verdict": self.verdict,
+            "decision": self._decided,
+            "audit": _plain(self.decision.audit) if self.decision else None,
             "sources": _plain(self.sources),
             "adaptation": _plain(self.adaptation),
             "evaluation": _plain(self.evaluation),
@@ -286,6 +287,23 @@ class Run(Shown):
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
             "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }
+
+    @property
+    def _decided(self) -> dict[str, Any] | None:
+        """What was decided; the gain of adapting is None, as it cannot be measured without target labels."""
+        decision, adaptation, plan = self.decision, self.adaptation, self.plan
+        found = decision or adaptation
+        if found is None:
+            return None
+        estimated = adaptation.accuracy.to_dict() if adaptation and not decision else None
+        return {
+            "pretrained": plan.pretrained,
+            "method": plan.method["kind"],
+            "gain": decision.gain.to_dict() if decision else None,
+            "sentence": found.sentence,
+            "reasons": list(found.reasons),
+            "rejected": [one.to_dict() for one in (decision or plan).rejected],
+        } | ({"adapted_by": list(adaptation.chosen), "estimated_accuracy": estimated} if adaptation and not decision else {})
 
     def predict(self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
         """One row an image, with its label and probabilities or the error; see `headstart.predict`."""

@@ -29,6 +29,7 @@ FOLDERS = re.compile(r"(?<=\s)[^\s']*/(?=[^\s'/])")
 """What stands before the last part of a path in a command."""
 NOT_YET = {"cost": "not yet", "megabytes": None, "milliseconds": None}
 UNKNOWN = {**NOT_YET, "cost": "unknown"}
+WITHOUT_LABELS = "The two runs share no labeled image, and without labels neither can be called better. Label some and fit again."
 
 
 class FolderOfRuns(ShownRuns):
@@ -70,6 +71,8 @@ class FolderOfRuns(ShownRuns):
                 raise RefusedError(409, "not-comparable", self._said(str(error))) from None
             current = set(places.values())
             self._compared = {old: found for old, found in self._compared.items() if {old[:2], old[2:]} <= current}
+            if made.paired is None:
+                raise RefusedError(409, "not-comparable", WITHOUT_LABELS)
             self._compared[key] = {"verdict": made.verdict, **made.paired.to_dict()}
         return {"first": first, "second": second, **self._compared[key]}
 
@@ -128,9 +131,9 @@ class FolderOfRuns(ShownRuns):
             metrics = evaluation.metrics if evaluation else {}
             return about | {
                 "task": self._said(task.name, task.place),
-                "verdict": decision.verdict if decision else None,
+                "verdict": run.verdict,
                 "chosen": self._said(decision.chosen if decision else candidate_of(run.plan).name, run.plan.data),
-                "sentence": self._said(decision.sentence, task.place) if decision else "",
+                "sentence": self._said(run.verdict_sentence, task.place),
                 "metrics": {name: metrics[name].to_dict() for name in SHOWN if name in metrics},
                 "num_images": evaluation.num_images if evaluation else None,
                 "seconds": sum(run.seconds.values()),

@@ -152,7 +152,7 @@ def _identity(folder: Path) -> str:
 
 def card_of(run: Run, model: Model) -> dict[str, Any]:
     """What users may know of a model: what it learned from, how good it is, and what it was made of."""
-    summary, plan, decision, evaluation = run.task_summary, run.plan, run.decision, run.evaluation
+    summary, plan, evaluation = run.task_summary, run.plan, run.evaluation
     members = (plan, *plan.partners)
     places = (str(run.folder), plan.data, summary.place, *plan.sources)
 
@@ -168,8 +168,8 @@ def card_of(run: Run, model: Model) -> dict[str, Any]:
         "method": [str(member.method["kind"]) for member in members],
         "pretrained": [said(member.pretrained) if member.weights != "none" else "none" for member in members],
         "licenses": {said(one.card.name): one.card.license for one in model.backbones},
-        "verdict": decision.verdict if decision else None,
-        "sentence": said(decision.sentence) if decision else None,
+        "verdict": run.verdict,
+        "sentence": said(run.verdict_sentence) or None,
         "metrics": {name: one.to_dict() for name, one in evaluation.metrics.items()} if evaluation else {},
         "num_images": evaluation.num_images if evaluation else None,
         "protocol": said(evaluation.protocol) if evaluation else None,

@@ -71,6 +71,7 @@ def contents_of_run(run: Run) -> Contents:
         tables["candidates"] = _table(map(_candidate_row, decision.results))
     if run.adaptation is not None:
         estimates["estimated_accuracy"] = run.adaptation.accuracy
+        texts |= {"verdict": run.adaptation.verdict, "decision": run.adaptation.sentence}
         texts["reasons"] = "\n".join(run.adaptation.reasons)
         tables["candidates"] = _table(_adapted_rows(run.adaptation))
     seconds = {f"{stage}_seconds": spent for stage, spent in run.seconds.items()}

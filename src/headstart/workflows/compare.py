@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.predictions import Predictions
 from headstart.evaluation.compare import compare as compare_predictions
-from headstart.evaluation.run_comparison import RunComparison, RunComparisons
+from headstart.evaluation.compare import share_of_differing
+from headstart.evaluation.run_comparison import RunComparison, RunComparisons, RunOutcome
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
 
@@ -19,28 +19,42 @@ FEWEST_ROWS = 6
 
 @checked
 def compare(run: AnyRun, *others: AnyRun, seed: int = 0) -> RunComparisons:
-    """A run against each of the others, on the evaluated images that both saw; the seed is that of the bootstrap."""
+    """A run against each of the others, on the evaluated images that both saw; the seed is that of the bootstrap.
+
+    Two runs that adapted to a target without labels are compared by the classes that they give to its images: the verdict is then
+    "not judged", with the share of images that get different classes.
+    """
     if not others:
         raise PlanError("There is one run only, and nothing to compare it with. Name another one.")
-    first = _predictions(run)
-    return RunComparisons(_compared(first, other, seed) for other in others)
+    first = Run.load(run)
+    return RunComparisons(_compared(first, Run.load(other), seed) for other in others)
 
 
-def _compared(first: Predictions, other: Run | str | Path, seed: int) -> RunComparison:
-    second = Run.load(other)
-    paired = compare_predictions(first, _predictions(second), seed)
+def _compared(first: Run, second: Run, seed: int) -> RunComparison:
+    about = {"run": str(second.folder), "outcomes": (_outcome(first), _outcome(second))}
+    if first.predictions is None and second.predictions is None and first.unlabeled and second.unlabeled:
+        differing = share_of_differing(first.unlabeled, second.unlabeled)
+        return RunComparison(**about, verdict="not judged", paired=None, most_gain=differing)
+    paired = compare_predictions(_predictions(first), _predictions(second), seed)
     low, high = paired.log_loss_gain.low, paired.log_loss_gain.high
     enough = paired.num_rows >= FEWEST_ROWS
     verdict: Literal["better", "worse", "no difference"] = "no difference"
     if enough and (low > 0 or high < 0):
         verdict = "better" if low > 0 else "worse"
-    return RunComparison(run=str(second.folder), verdict=verdict, paired=paired)
+    return RunComparison(**about, verdict=verdict, paired=paired)
 
 
-def _predictions(run: Run | str | Path) -> Predictions:
-    loaded = Run.load(run)
-    if loaded.predictions is None:
+def _outcome(run: Run) -> RunOutcome:
+    adaptation = run.adaptation
+    estimated = {} if adaptation is None else {
+        "estimated_accuracy": adaptation.accuracy, "estimate": adaptation.estimate_sentence,
+    }  # fmt: skip
+    return RunOutcome(verdict=run.verdict, sentence=run.verdict_sentence, **estimated)
+
+
+def _predictions(run: Run) -> Predictions:
+    if run.predictions is None:
         raise DataError(
-            f"{loaded.folder} has no predictions to compare: no labeled image could be held out. Add labels and fit again."
+            f"{run.folder} has no predictions to compare: no labeled image could be held out. Add labels and fit again."
         )
-    return loaded.predictions
+    return run.predictions

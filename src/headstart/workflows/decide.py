@@ -248,7 +248,10 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
         for one in found.candidates
         if one.name not in found.chosen
     ]
-    return Plan(**about, method=methods[first], partners=tuple(partners), reasons=found.reasons, rejected=tuple(rejected))
+    return Plan(
+        **about, method=methods[first], partners=tuple(partners), verdict=found.verdict, reasons=found.reasons,
+        rejected=tuple(rejected),
+    )  # fmt: skip
 
 
 def _adaptation(

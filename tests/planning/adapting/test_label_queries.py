@@ -78,7 +78,8 @@ def decided(predicted: dict[str, np.ndarray], favored: tuple[str, ...] = ()):
 
 
 def test_a_candidate_that_wins_clearly_is_chosen_whatever_validators_score():
-    names, sentence = decided({"source_only": right_on(5), "coral": right_on(15)})
+    names, sentence, p_value = decided({"source_only": right_on(5), "coral": right_on(15)})
+    assert p_value == pytest.approx(2 * 0.5**10)
     assert names == ("coral",)
     assert sentence == "Labels decide: of 20 labeled target images, coral gets 15 right and the unadapted model 5 (p = 0.002)."
 
@@ -86,25 +87,28 @@ def test_a_candidate_that_wins_clearly_is_chosen_whatever_validators_score():
 def test_a_candidate_within_a_standard_error_predicts_with_the_best():
     """Two rows won and none lost is more than the square root of two; one won is its own root."""
     predicted = {"source_only": right_on(5), "coral": right_on(16), "tca": right_on(14), "jdot": right_on(15)}
-    names, sentence = decided(predicted)
+    names, sentence, p_value = decided(predicted)
+    assert p_value == pytest.approx(3 * 2 * 0.5**11)
     assert names == ("coral", "jdot")
     assert sentence.endswith("(p = 0.00098); jdot predicts with it, within one standard error.")
 
 
 def test_a_narrow_win_leaves_the_validators_choice():
     predicted = {"source_only": right_on(10), "coral": right_on(11)}
-    names, sentence = decided(predicted, ("coral",))
+    names, sentence, p_value = decided(predicted, ("coral",))
     assert names == ("coral",)
     assert sentence == ("Labels do not decide: coral wins 1 and loses 0 of 20 target images against the unadapted model.")
-    names, sentence = decided(predicted)
-    assert names == ("source_only",)
+    assert p_value is None
+    names, sentence, p_value = decided(predicted)
+    assert (names, p_value) == (("source_only",), None)
     assert sentence == (
         "The unadapted model stays: of 20 labeled target images, coral gets 11 right and the unadapted model 10 (p = 1)."
     )
 
 
 def test_labels_clearly_against_the_validators_choice_reject_it():
-    assert decided({"source_only": right_on(12), "coral": right_on(8)}, ("coral",))[0] == ("source_only",)
+    found = decided({"source_only": right_on(12), "coral": right_on(8)}, ("coral",))
+    assert (found.chosen, found.p_value) == (("source_only",), None)
 
 
 def test_a_loss_that_chance_explains_leaves_the_validators_choice():

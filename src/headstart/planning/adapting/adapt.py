@@ -22,7 +22,7 @@ from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation
 from headstart.planning.adapting.candidate_fitting import CandidateFitter, FittedCandidate, methods_for
 from headstart.planning.adapting.domain_map import domain_map
 from headstart.planning.adapting.domain_pair import check_adaptable, domain_pair_of, sampled_rows
-from headstart.planning.adapting.label_queries import chosen_by_labels, query_rows
+from headstart.planning.adapting.label_queries import LabelChoice, chosen_by_labels, query_rows
 from headstart.planning.adapting.model_selection import ModelSelection, SelectionVerdict, mean_probs
 from headstart.planning.budget import budget_of
 from headstart.training.settings import Training
@@ -78,7 +78,8 @@ def adaptation_to(
     with _fitted(task, backbone, methods, minutes, steps, training) as (fitter, candidates), unstoppable():
         pair = fitter.pair
         verdict = ModelSelection(pair, candidates).verdict()
-    chosen, reasons = _decided(task, candidates, verdict)
+    decided = _decided(task, candidates, verdict)
+    chosen = decided.chosen
     probs, unadapted = mean_probs(candidates, chosen), mean_probs(candidates, (UNADAPTED,))
     predicted, unadapted_predicted = (np.asarray(one.argmax(axis=1), np.int64) for one in (probs, unadapted))
     before = estimated_accuracy(pair.held_out_probs, pair.held_out_labels, unadapted)
@@ -86,7 +87,7 @@ def adaptation_to(
         chosen=chosen,
         shift=pair.shift,
         candidates=verdict.candidates,
-        reasons=reasons,
+        reasons=(*verdict.reasons, *filter(None, [decided.reason])),
         findings=tuple(findings_of(pair, before, chosen, predicted, unadapted_predicted, fits=verdict.fits)),
         accuracy=estimated_accuracy(pair.held_out_probs, pair.held_out_labels, probs),
         unadapted_accuracy=before,
@@ -100,6 +101,8 @@ def adaptation_to(
         stopped=fitter.left_out.stopped or "",
         unfinished=fitter.left_out.sentence(),
         minutes=minutes,
+        accepted=bool(verdict.chosen),
+        label_p_value=decided.p_value,
     )
 
 
@@ -157,14 +160,11 @@ def _fitted(
         yield fitter, candidates
 
 
-def _decided(
-    task: Task, candidates: tuple[FittedCandidate, ...], verdict: SelectionVerdict
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The candidates that predict and why, after labeled target rows were compared with the verdict."""
+def _decided(task: Task, candidates: tuple[FittedCandidate, ...], verdict: SelectionVerdict) -> LabelChoice:
+    """The candidates that predict, after labeled target rows were compared with the verdict; no reason where there are none."""
     num, favored = len(task.labeled), verdict.chosen or (UNADAPTED,)
     if not num:
-        return favored, verdict.reasons
+        return LabelChoice(favored, "")
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in candidates if one.target_probs is not None}
     together = np.asarray(mean_probs(candidates, favored)[:num].argmax(axis=1), np.int64)
-    names, sentence = chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together)
-    return names, (*verdict.reasons, sentence)
+    return chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together)

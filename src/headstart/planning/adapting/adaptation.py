@@ -7,10 +7,14 @@ from typing import Any, Literal
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.core.records import Record, renamed
+from headstart.planning.results import Verdict
 from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 UNADAPTED = "source_only"
 """The kind of the method that adapts nothing."""
+LEVEL = 0.05
+"""Level of the test on labeled target rows by which a verdict is "transfer": the usual one. Labels may choose a model at a weaker
+one."""
 
 
 class ValidatorScores(Record):
@@ -78,13 +82,16 @@ class Adaptation(Record):
             adapting can have cost.
         num_source: Labeled source rows.
         num_target: Target rows that were used.
-        num_labeled: Labeled target rows that decided; 0 where validators decided.
+        num_labeled: Labeled target rows that candidates were compared on; 0 where there were none.
         map: For drawing.
         classes: Names in label order.
         seconds: Time spent.
         stopped: "interrupted" or "over" where trying was ended by Ctrl-C or by the clock; empty elsewhere.
         unfinished: What there was no time for, and how to go on; empty where nothing was left out.
         minutes: The budget; None where none was given, and what is trained was not tried.
+        accepted: Whether validators accept adapted models, not necessarily those that labels chose.
+        label_p_value: Where labeled target rows chose the adapted models, that the best one is no better than the unadapted model,
+            by McNemar's test, times the number of candidates that it is the best of; None where labels did not choose.
     """
 
     migrations = (renamed("votes", "candidates"),)
@@ -106,8 +113,76 @@ class Adaptation(Record):
     stopped: Literal["", "interrupted", "over"] = ""
     unfinished: str = ""
     minutes: float | None = None
+    accepted: bool = True
+    label_p_value: float | None = None
 
     @property
     def adapted(self) -> bool:
         """Whether other models than the unadapted one predict."""
         return self.chosen != (UNADAPTED,)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether adapted models are better than the unadapted one, as far as is known.
+
+        "transfer": adapted models predict, and validators accept them, which labels, where there are some, do not overrule; or
+        labels show that they are better, at `LEVEL` after a correction for the number of candidates. "not judged": nothing could
+        be compared, or an error about the source was found. "no difference": all else.
+        """
+        if self.shown_by_labels:
+            return "transfer"
+        if self.why_not_judged:
+            return "not judged"
+        return "transfer" if self.adapted and self.accepted else "no difference"
+
+    @property
+    def shown_by_labels(self) -> bool:
+        """Whether labeled target rows show at `LEVEL` that adapted models are better."""
+        return self.label_p_value is not None and self.label_p_value <= LEVEL
+
+    @property
+    def why_not_judged(self) -> str:
+        """Why adapted models and the unadapted one were not compared, as a sentence; empty where they were."""
+        errors = [one.title for one in self.findings if one.severity == "error"]
+        if errors:
+            return errors[0]
+        compared = any(score is not None for one in self.candidates[1:] for score in one.scores.values())
+        if compared or self.shift.kind == "none":
+            return ""
+        return self.shift.sentence if self.shift.kind == "few" else "No adapted model could be fitted."
+
+    @property
+    def sentence(self) -> str:
+        """The sentence to quote: what predicts, and what speaks for it."""
+        if self.verdict == "not judged":
+            return f"Adapted models and the unadapted one were not compared. {self.why_not_judged}"
+        if not self.adapted and self.shift.kind == "none":
+            return "No difference between source and target was found: the unadapted model predicts."
+        if not self.adapted:
+            return "No adapted model is shown to be better: the unadapted model predicts."
+        return f"{self._adapted_by}, {self._evidence}."
+
+    @property
+    def _adapted_by(self) -> str:
+        if len(self.chosen) == 1:
+            return f"A model adapted by {self.chosen[0]} predicts"
+        return f"Models adapted by {', '.join(self.chosen[:-1])} and {self.chosen[-1]} predict together"
+
+    @property
+    def _evidence(self) -> str:
+        images = f"{self.num_labeled} labeled target image{'' if self.num_labeled == 1 else 's'}"
+        if self.shown_by_labels or not self.accepted:
+            shown = "better" if self.shown_by_labels else "not shown to be better"
+            p_value = 1.0 if self.label_p_value is None else self.label_p_value
+            return f"{shown} than the unadapted one on {images} (p = {p_value:.2g}, corrected for the number of candidates)"
+        return f"accepted by validators and not contradicted by {images}" if self.num_labeled else "accepted by validators"
+
+    @property
+    def estimate_sentence(self) -> str:
+        """The estimated accuracy, with its interval and how it was estimated."""
+        now, before = self.accuracy, self.unadapted_accuracy
+        against = f", of the unadapted model {before.value:.1%}" if self.adapted else ""
+        return (
+            f"Estimated accuracy on the target {now.value:.1%} [{now.low:.1%}, {now.high:.1%}]{against}: from the confidence of "
+            "predictions, without target labels."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,21 @@ from headstart.planning.adapting.adaptation import UNADAPTED
 LARGEST_P_VALUE = 0.25
 """The largest p-value of McNemar's test at which a candidate that validators did not choose replaces the unadapted model. Chosen,
 not measured: it is large because the rows to label are those on which candidates differ, and one choice is made."""
+
+
+class LabelChoice(NamedTuple):
+    """What labeled target rows decide.
+
+    Attributes:
+        chosen: Names of the candidates that predict.
+        reason: Why, as a sentence.
+        p_value: Where labels choose the candidates, McNemar's p-value of the best one against the unadapted model, times the
+            number of candidates that it is the best of, at most 1 (Bonferroni); None where labels choose none of them.
+    """
+
+    chosen: tuple[str, ...]
+    reason: str
+    p_value: float | None = None
 
 
 def query_rows(probs: list[Floats], features: Floats, num: int, seed: int) -> Integers:
@@ -65,7 +81,7 @@ def _systematic_sample(rows: Integers, num: int, generator: np.random.Generator)
 
 def chosen_by_labels(
     labels: Integers, predicted: Mapping[str, Integers], favored: tuple[str, ...], together: Integers
-) -> tuple[tuple[str, ...], str]:
+) -> LabelChoice:
     """The candidates that predict, by paired tests on labeled target rows.
 
     If the candidate with most rows right is significantly better than the unadapted model, it is chosen with all candidates whose
@@ -79,7 +95,7 @@ def chosen_by_labels(
         together: Predictions of the ensemble of these, int64 [row].
 
     Returns:
-        Names, and the reason.
+        Names, the reason, and the p-value where labels choose.
     """
     right = {name: int((one == labels).sum()) for name, one in predicted.items()}
     ranked = sorted(right, key=lambda name: (-right[name], name not in favored, name != UNADAPTED))
@@ -90,13 +106,14 @@ def chosen_by_labels(
     if wins > losses and p_value <= LARGEST_P_VALUE:
         near = tuple(name for name in ranked if _within_error(predicted[best], predicted[name], labels))[: consensus.MOST_MEMBERS]
         others = f"; {', '.join(near[1:])} predict{'s' * (len(near) == 2)} with it, within one standard error" if near[1:] else ""
-        return near, f"Labels decide: {where} (p = {p_value:.2g}){others}."
+        corrected = min(1.0, p_value * (len(predicted) - 1))
+        return LabelChoice(near, f"Labels decide: {where} (p = {p_value:.2g}){others}.", corrected)
     if favored:
         wins, losses = _paired(together, base, labels)
         if wins >= losses or mcnemar(wins, losses) > LARGEST_P_VALUE:
             won = f"wins {wins} and loses {losses} of {len(labels)} target images against the unadapted model"
-            return favored, f"Labels do not decide: {', '.join(favored)} {won}."
-    return (UNADAPTED,), f"The unadapted model stays: {where} (p = {p_value:.2g})."
+            return LabelChoice(favored, f"Labels do not decide: {', '.join(favored)} {won}.")
+    return LabelChoice((UNADAPTED,), f"The unadapted model stays: {where} (p = {p_value:.2g}).")
 
 
 def _within_error(best: Integers, other: Integers, labels: Integers) -> bool:

@@ -1,0 +1,119 @@
+"""The record of an adaptation: its verdict, and the sentences that say what adapted, why, and how good that may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headstart.core.estimate import Estimate
+from headstart.core.findings import Finding
+from headstart.core.language import language_named
+from headstart.planning.adapting.adaptation import Adaptation, DomainMap, ValidatorScores
+from headstart.shift.tests.label_or_feature_shift import ShiftKind
+
+ERROR = Finding(code="source-does-not-fit", severity="error", title="No model learned from the source fits the target.")
+NOT_COMPARED = "Adapted models and the unadapted one were not compared."
+
+
+def candidate(name: str, score: float | None) -> ValidatorScores:
+    return ValidatorScores(name=name, method={}, scores={"neighborhood": score}, rejection="", changed=0.0, seconds=1.0)
+
+
+def adaptation(*chosen: str, kind: str = "features", **changes: Any) -> Adaptation:
+    found = Adaptation(
+        chosen=chosen or ("source_only",),
+        shift=ShiftKind(kind=kind, p_value=0.003, label_ratio=20, feature_ratio=1, rotation_ratio=None, shares=(0.5, 0.5)),
+        candidates=(candidate("source_only", 0.4), candidate("coral", 0.8)),
+        reasons=("A reason.",),
+        findings=(),
+        accuracy=Estimate(value=0.83, low=0.79, high=0.87),
+        unadapted_accuracy=Estimate(value=0.61, low=0.55, high=0.67),
+        at_most_lost=0.25,
+        num_source=3,
+        num_target=2,
+        num_labeled=0,
+        map=DomainMap(source=(), moved=(), target=()),
+        classes=("a", "c"),
+        seconds=2.0,
+        accepted=bool(chosen),
+    )
+    return found.model_copy(update=changes)
+
+
+SKIPPED = (candidate("source_only", 0.4), candidate("coral", None))
+CASES = [
+    (adaptation("coral"), "transfer", "A model adapted by coral predicts, accepted by validators."),
+    (
+        adaptation("coral", "jdot", "tca"),
+        "transfer",
+        "Models adapted by coral, jdot and tca predict together, accepted by validators.",
+    ),
+    (
+        adaptation("coral", num_labeled=20),
+        "transfer",
+        "A model adapted by coral predicts, accepted by validators and not contradicted by 20 labeled target images.",
+    ),
+    (
+        adaptation("coral", num_labeled=20, label_p_value=0.3),
+        "transfer",
+        "A model adapted by coral predicts, accepted by validators and not contradicted by 20 labeled target images.",
+    ),
+    (
+        adaptation("coral", num_labeled=20, label_p_value=0.012, accepted=False),
+        "transfer",
+        "A model adapted by coral predicts, better than the unadapted one on 20 labeled target images (p = 0.012, corrected for "
+        "the number of candidates).",
+    ),
+    (
+        adaptation("coral", num_labeled=1, label_p_value=0.3, accepted=False),
+        "no difference",
+        "A model adapted by coral predicts, not shown to be better than the unadapted one on 1 labeled target image (p = 0.3, "
+        "corrected for the number of candidates).",
+    ),
+    (adaptation(), "no difference", "No adapted model is shown to be better: the unadapted model predicts."),
+    (
+        adaptation(kind="none", candidates=SKIPPED),
+        "no difference",
+        "No difference between source and target was found: the unadapted model predicts.",
+    ),
+    (
+        adaptation(kind="few", candidates=SKIPPED),
+        "not judged",
+        f"{NOT_COMPARED} The target has fewer than 8 images, too few to tell what changed.",
+    ),
+    (adaptation(candidates=SKIPPED), "not judged", f"{NOT_COMPARED} No adapted model could be fitted."),
+    (adaptation(findings=(ERROR,)), "not judged", f"{NOT_COMPARED} {ERROR.title}"),
+    (adaptation("coral", findings=(ERROR,)), "not judged", f"{NOT_COMPARED} {ERROR.title}"),
+]
+
+
+@pytest.mark.parametrize(("found", "verdict", "sentence"), CASES)
+def test_the_verdict_and_its_sentence_follow_from_what_decided(found, verdict, sentence):
+    assert (found.verdict, found.sentence) == (verdict, sentence)
+
+
+@pytest.mark.parametrize("sentence", sorted({case[2] for case in CASES} - {f"{NOT_COMPARED} {ERROR.title}"}))
+def test_every_sentence_is_translated(sentence):
+    said = language_named("zh").sentence(sentence)
+    assert not {"adapted", "compared", "predicts", "model", "models"} & set(said.split())
+
+
+def test_labels_that_show_a_gain_count_more_than_doubts_about_the_source():
+    found = adaptation("coral", num_labeled=20, label_p_value=0.01, accepted=False, findings=(ERROR,))
+    assert found.verdict == "transfer"
+
+
+def test_the_estimate_says_how_it_was_made():
+    assert adaptation("coral").estimate_sentence == (
+        "Estimated accuracy on the target 83.0% [79.0%, 87.0%], of the unadapted model 61.0%: from the confidence of predictions, "
+        "without target labels."
+    )
+    assert "unadapted" not in adaptation().estimate_sentence
+    for found in (adaptation("coral"), adaptation()):
+        assert "Estimated" not in language_named("zh").sentence(found.estimate_sentence)
+
+
+def test_a_record_without_the_new_fields_is_read():
+    old = {name: value for name, value in adaptation("coral").to_dict().items() if name not in ("accepted", "label_p_value")}
+    assert Adaptation.from_dict(old).verdict == "transfer"
