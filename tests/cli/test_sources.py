@@ -113,7 +113,16 @@ def test_an_adapted_run_says_its_verdict_wherever_runs_are_shown(place, headstar
     found = json.loads(headstart_command(*words).out)
     verdict, sentence = found["verdict"], found["decision"]["sentence"]
     assert verdict in {"transfer", "no difference", "not judged"}
-    words = ("fit", place / "free.npz", "--method", "source_only", "--source", place / "source.npz", "-o", place / "runs" / "plain")
+    words = (
+        "fit",
+        place / "free.npz",
+        "--method",
+        "source_only",
+        "--source",
+        place / "source.npz",
+        "-o",
+        place / "runs" / "plain",
+    )
     assert headstart_command(*words).code == 0
     shown = headstart_command("runs", place / "runs").out
     assert verdict in shown

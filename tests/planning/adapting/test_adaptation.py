@@ -106,8 +106,8 @@ def test_labels_that_show_a_gain_count_more_than_doubts_about_the_source():
 
 def test_the_estimate_says_how_it_was_made():
     assert adaptation("coral").estimate_sentence == (
-        "Estimated accuracy on the target 83.0% [79.0%, 87.0%], of the unadapted model 61.0%: from the confidence of predictions, "
-        "without target labels."
+        "Estimated accuracy on the target 83.0% [79.0%, 87.0%], of the unadapted model 61.0%: from the confidence of "
+        "predictions, without target labels."
     )
     assert "unadapted" not in adaptation().estimate_sentence
     for found in (adaptation("coral"), adaptation()):

@@ -90,8 +90,8 @@ class Adaptation(Record):
         unfinished: What there was no time for, and how to go on; empty where nothing was left out.
         minutes: The budget; None where none was given, and what is trained was not tried.
         accepted: Whether validators accept adapted models, not necessarily those that labels chose.
-        label_p_value: Where labeled target rows chose the adapted models, that the best one is no better than the unadapted model,
-            by McNemar's test, times the number of candidates that it is the best of; None where labels did not choose.
+        label_p_value: Where labeled target rows chose the adapted models, that the best one is no better than the unadapted
+            model, by McNemar's test, times the number of candidates that it is the best of; None where labels did not choose.
     """
 
     migrations = (renamed("votes", "candidates"),)
