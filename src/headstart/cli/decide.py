@@ -16,6 +16,8 @@ from headstart.cli._views import VERDICT_STYLES, decision_view, sources_view
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from headstart.planning.adapting.adaptation import Adaptation
+
 POSITION = 12
 
 
@@ -49,9 +51,7 @@ def decide(
         made = Run(Path(folder))
         evidence = {"decision": made.decision, "sources": made.sources, "adaptation": made.adaptation}
     blocks: list[RenderableType] = [decision_view(made.decision.to_dict())] if made.decision else [*plan.reasons]
-    if made.adaptation:
-        sentence = said(made.adaptation.sentence, style=VERDICT_STYLES[made.adaptation.verdict])
-        blocks += ["", sentence, "", made.adaptation.estimate_sentence]
+    blocks += _adapted(made.adaptation) if made.adaptation else []
     if made.sources:
         blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, style="bold")]
     answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)
@@ -61,3 +61,8 @@ def decide(
         then = f"headstart fit {shlex.quote(str(out))} -o RUN"
         advice = then if out else f"`headstart decide {shlex.quote(data)} -o plan.toml` keeps the plan"
         show("", f"Next: {advice}")
+
+
+def _adapted(adaptation: Adaptation) -> list[RenderableType]:
+    """The verdict in a sentence, and the estimated accuracy."""
+    return ["", said(adaptation.sentence, style=VERDICT_STYLES[adaptation.verdict]), "", adaptation.estimate_sentence]
