@@ -48,10 +48,10 @@ NAME, PIXELS = "efficientnet_lite0", 160
 NUM_SOURCE = 404
 NUM_EPISODES = 1_000
 WAYS = (5, 20)
-META_LEARNERS = ("whitened_mean", "proto_net", "meta_baseline", "r2_d2", "anil", "fomaml", "maml", "reptile")
+META_LEARNERS = ("whitened_mean", "proto_net", "meta_baseline", "r2_d2")
 MOST_TRANSDUCTIVE = 300
 """Episodes of the heads that see all queries of an episode: they are fitted one by one."""
-FROM_FROZEN = ("proto_net", "meta_baseline", "r2_d2", "anil", "maml")
+FROM_FROZEN = ("proto_net", "meta_baseline", "r2_d2")
 """Also started at the frozen features instead of at whitening, twice as long and at three times the step size."""
 
 

@@ -37,7 +37,7 @@ def test_every_setting_of_every_method_has_a_meaning(headstart_command):
 
 
 def test_a_method_is_described_with_what_its_family_shares(headstart_command):
-    out = " ".join(headstart_command("methods", "v_rex").out.split())
-    assert out.startswith("v_rex (gradient; needs pictures, source, domains) Does what erm does with a penalty on the variance")
+    out = " ".join(headstart_command("methods", "group_dro").out.split())
+    assert out.startswith("group_dro (gradient; needs pictures, named domains, domains) Does what erm does with weights of the")
     assert "Every domain gives a batch to a step." in out
-    assert "weight 10.0 number >= 0 <= 1000000 Of the variance, at the end; 10 in published comparisons." in out
+    assert "step 0.01 number >= 0 <= 10 How fast weights move to the worst domain; 0.01 in the paper." in out

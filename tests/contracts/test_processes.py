@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(__file__).with_name("program_of_methods.py")
-KINDS = ["irm", "mcd", "delta", "mix_match", "free_match", "dino", "sim_mim", "stoch_norm", "mix_style", "bi_tuning", "adda"]
+KINDS = [
+    "domain_coral",
+    "mcd",
+    "delta",
+    "mix_match",
+    "free_match",
+    "dino",
+    "sim_mim",
+    "stoch_norm",
+    "mix_style",
+    "bi_tuning",
+    "adda",
+]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 

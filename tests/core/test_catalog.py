@@ -55,6 +55,11 @@ def test_names_are_files_and_nothing_is_imported_to_list_them(tools):
     assert "tool_shed.hammer" not in sys.modules
 
 
+def test_a_removed_entry_is_refused_with_what_to_choose_instead(tools):
+    tools.removed["saw"] = "hammer"
+    assert refused(lambda: tools.get("saw")) == 'The tool "saw" was removed. Choose hammer instead.'
+
+
 def test_the_entry_is_the_concrete_class_defined_in_the_file(tools):
     assert tools.get("hammer").__name__ == "Hammer"
     assert tools.get("spade").__module__ == "tool_shed.garden.spade"

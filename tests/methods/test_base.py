@@ -16,7 +16,6 @@ from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.methods import METHODS
 from headstart.methods.base import Method, Need, check_needs, unmet
-from headstart.methods.finetune.loha import Loha
 from headstart.methods.finetune.lora import Lora
 from headstart.methods.probe.ridge import Ridge
 
@@ -64,12 +63,11 @@ def test_a_method_that_needs_a_source_says_how_to_name_one(task: Task, monkeypat
 def test_a_method_that_needs_a_package_is_refused_without(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", ModuleType("peft"))
     sys.modules["peft"].__spec__ = ModuleSpec("peft", None)
-    assert unmet(Lora(), task) == unmet(Loha(), task) == ""
+    assert unmet(Lora(), task) == ""
     monkeypatch.setitem(sys.modules, "peft", None)
-    for method in (Lora(), Loha()):
-        with pytest.raises(MissingExtraError) as caught:
-            check_needs(method, task)
-        assert str(caught.value) == 'peft is not installed. Install it with `pip install "headstart[adapters]"`.'
+    with pytest.raises(MissingExtraError) as caught:
+        check_needs(Lora(), task)
+    assert str(caught.value) == 'peft is not installed. Install it with `pip install "headstart[adapters]"`.'
     assert unmet(Ridge(), task) == ""
 
 

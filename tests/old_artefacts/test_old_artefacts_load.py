@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import headstart
+from headstart.core.errors import PlanError
 from headstart.methods import METHODS, method_from
 
 pytestmark = pytest.mark.slow
@@ -134,11 +135,16 @@ def test_a_plan_is_fitted(old, name, headstart_command, tmp_path):
     assert json.loads(answer.out)["evaluation"]["metrics"]["accuracy"]["value"] > 0.3
 
 
-def test_settings_of_every_method_are_read():
+def test_settings_of_every_method_are_read_or_refused_with_what_to_choose_instead():
     written = json.loads((OLD / "methods.json").read_text(encoding="utf-8"))
-    assert set(written) <= set(METHODS.names())
+    assert set(written) <= {*METHODS.names(), *METHODS.removed}
     for kind, settings in written.items():
-        assert method_from(settings) == METHODS.get(kind)(), kind
+        if kind in METHODS.removed:
+            with pytest.raises(PlanError) as caught:
+                method_from(settings)
+            assert str(caught.value) == f'The method "{kind}" was removed. Choose {METHODS.removed[kind]} instead.'
+        else:
+            assert method_from(settings) == METHODS.get(kind)(), kind
 
 
 @pytest.mark.parametrize("name", EXPECTED["fewshot"])

@@ -67,6 +67,19 @@ def test_a_learner_mixes_meanwhile_alone(new_learner: Callable[[], Classifier]) 
             assert torch.equal(learner(images), before)
 
 
+def test_a_cut_behind_all_mixed_stages_is_an_error(
+    new_learner: Callable[[], Classifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = new_learner()
+    learner.freeze_up_to("blocks.1")
+    monkeypatch.setattr("headstart.training.mix_style.mixed_stages", lambda backbone: ("blocks.0",))
+    with (
+        pytest.raises(AssertionError, match="the cut lies behind every stage where styles are mixed"),
+        mixing_styles(learner, 1, 1),
+    ):
+        pass
+
+
 def test_behind_a_cut_styles_are_mixed_of_what_is_fed(new_learner: Callable[[], Classifier]) -> None:
     learner = new_learner().eval()
     boundary = learner.freeze_up_to("blocks.1")

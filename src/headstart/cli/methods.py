@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 POSITION = 51
-FURTHER = frozenset({"source", "unlabeled", "target_labels"})
+FURTHER = frozenset({"source", "named_domains", "unlabeled", "target_labels"})
 """Needs that a folder of labeled images alone does not meet."""
 
 

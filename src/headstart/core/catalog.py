@@ -7,8 +7,8 @@ import inspect
 import pkgutil
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
@@ -44,6 +44,7 @@ class Catalog(Generic[T]):
         accepts: Separates the entry from a module's other content.
         leave_out: Module names that are not entries.
         listed_by: The command that lists all entries, where there are too many for a message.
+        removed: Entries of earlier versions by name, each with the entry to choose instead.
     """
 
     package: str
@@ -51,6 +52,7 @@ class Catalog(Generic[T]):
     accepts: Callable[[Any], bool]
     leave_out: frozenset[str] = frozenset()
     listed_by: str = ""
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _modules(self) -> dict[str, str]:
@@ -79,6 +81,8 @@ class Catalog(Generic[T]):
                     return value  # type: ignore[no-any-return]
             raise PlanError(f"{self._modules[name]} holds no {self.word}.")
         plug_in = self._plug_ins().get(name)
+        if plug_in is None and name in self.removed:
+            raise PlanError(f'The {self.word} "{name}" was removed. Choose {self.removed[name]} instead.')
         if plug_in is None:
             near = did_you_mean(name, self.names())
             known = f"`{self.listed_by}` lists all." if self.listed_by else f"Known: {', '.join(self.names())}."

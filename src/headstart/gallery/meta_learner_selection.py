@@ -25,11 +25,10 @@ from headstart.losses.episodic import cosine_logits, prototypes
 from headstart.methods import METHODS, method_from
 from headstart.methods.meta_learner import MetaLearner
 from headstart.training.episodes import Episodes, draw_episodes
-from headstart.training.inner_loop import Parameters
+from headstart.training.meta_training import Parameters
 
 KINDS = ("whitened_mean", "proto_net", "meta_baseline", "r2_d2")
-"""The meta-learners that are compared. Those by inner steps of gradient descent took ten times as long and were never better on
-emoji identities."""
+"""The meta-learners that are compared."""
 HELD_OUT = 0.4
 """Share of the classes with enough images that are held out of meta-training to compare on. Chosen, not measured."""
 FEWEST_HELD_OUT = 8
@@ -79,7 +78,7 @@ class Embedding:
         return np.asarray(found.numpy(), np.float64)
 
     def embedded(self, rows: Floats) -> Floats:
-        """Rows in the embedding before it is adapted, float32 [sample, embedded]."""
+        """Rows in the embedding, float32 [sample, embedded]."""
         return np.asarray(rows @ self.parameters["embedding"].numpy(), np.float32)
 
 

@@ -20,6 +20,18 @@ def _is_method(value: Any) -> bool:
     return is_final_class(Method)(value)
 
 
+REMOVED = {
+    "anil": "whitened_mean",
+    "fomaml": "whitened_mean",
+    "irm": "erm",
+    "loha": "lora",
+    "maml": "whitened_mean",
+    "reptile": "whitened_mean",
+    "v_rex": "erm",
+}
+"""Methods of earlier versions that gained nothing over a simpler one of their family, each with that one; `benchmarks/RESULTS.md`
+has their figures."""
+
 METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",
     "method",
@@ -28,6 +40,7 @@ METHODS: Catalog[type[Method]] = Catalog(
         {"base", "model", "model_graph", "heads", "head_graphs", "kernel_head", "meta_learner", "stored_rows", "test_time"}
     ),
     listed_by="headstart methods",
+    removed=REMOVED,
 )
 
 

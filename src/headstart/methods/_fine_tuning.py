@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,8 +16,6 @@ from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
 from headstart.methods._staged import Staged
 from headstart.methods.base import GradientMethod, Need
-from headstart.methods.model import Model
-from headstart.training.adapters import adapted_layers, merge_adapters, peft_package, with_adapters
 from headstart.training.batches import Batch
 from headstart.training.depth import cut_before, weights_by_stage
 from headstart.training.learner import Classifier
@@ -117,23 +115,3 @@ class StageSubset(FineTuning):
             by_stage = weights_by_stage(backbone)
             learner.freeze_all_but(weight for stage in self.trained_stages(backbone) for weight in by_stage[stage])
         return learner
-
-
-class AdapterTuning(StagedFineTuning):
-    """A method that trains small weights beside frozen layers, and adds them into the layers in the end."""
-
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "peft")
-
-    @abstractmethod
-    def config(self, peft: Any, layers: str) -> Any:
-        """The peft configuration; `layers` goes to its `target_modules`."""
-
-    @final
-    def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
-        config = self.config(peft_package(), adapted_layers(backbone, self.stages(backbone)))
-        return with_adapters(super().build(task, backbone, training), config)
-
-    @final
-    def deploy(self, learner: Classifier, task: Task) -> Model:
-        merge_adapters(learner.backbone)
-        return super().deploy(learner, task)

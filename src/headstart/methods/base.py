@@ -39,10 +39,13 @@ from headstart.training.learning_rate_finder import LearningRateCurve, learning_
 from headstart.training.loop import train
 from headstart.training.settings import Training
 
-Need = Literal["pictures", "unlabeled", "target_labels", "source", "domains", "peft", "stages", "batch_norm", "source_classes"]
+Need = Literal[
+    "pictures", "unlabeled", "target_labels", "source", "named_domains", "domains", "peft", "stages", "batch_norm",
+    "source_classes",
+]  # fmt: skip
 """What a task, an installation or a backbone may lack: pictures instead of feature vectors, unlabeled rows, labels of the target,
-a labeled source domain, labels of two domains, the peft package, stages to cut behind, batch normalization, a classifier of
-its own."""
+a labeled source domain, that or rows that name their domains, labels of two domains, the peft package, stages to cut behind,
+batch normalization, a classifier of its own."""
 
 
 class Method(Record):
@@ -81,6 +84,11 @@ class Method(Record):
     def kind(cls) -> str:
         """The method's name: its file's name."""
         return cls.__module__.rsplit(".", 1)[-1]
+
+    @classmethod
+    def reads_source(cls) -> bool:
+        """Whether it learns from the labels of a source, and from those of the target where there are some."""
+        return not {"source", "named_domains"}.isdisjoint(cls.needs)
 
     @classmethod
     def reads_training(cls) -> bool:
@@ -200,11 +208,11 @@ class GradientMethod(Method):
     @final
     def _held_out_of(self, task: Task, stages: tuple[str, ...], training: Training) -> Fold | None:
         """Rows held out to tell how far down training helps; None where they are few or of another domain."""
-        return held_out(task.train, training.seed) if stages and "source" not in self.needs else None
+        return held_out(task.train, training.seed) if stages and not self.reads_source() else None
 
     @final
     def _joined(self, task: Task) -> Task:
-        return joined(task) if "source" in self.needs else task
+        return joined(task) if self.reads_source() else task
 
     @final
     def _fed(self, task: Task, backbone: Backbone) -> dict[str, Stream]:
@@ -272,7 +280,7 @@ def unmet(method: Method, task: Task, backbone: Backbone | None = None) -> str:
     A method that needs no source learns from rows of the target alone, and needs some. Without a backbone, what only a backbone
     can tell is left out.
     """
-    needs = method.needs if {"source", "domains"} & set(method.needs) else (*method.needs, "target_labels")
+    needs = method.needs if method.reads_source() or "domains" in method.needs else (*method.needs, "target_labels")
     return next((sentence for need, sentence in _missing(method.kind(), task, backbone) if need in needs), "")
 
 
@@ -286,15 +294,14 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
         yield "unlabeled", f"{kind} needs unlabeled images, and {task.name} has none. {advice}"
     if not len(task.train):
         yield "target_labels", f"{kind} needs labeled target images, and {task.name} has none. Label some, or choose source_only."
-    if not task.source:
-        advice = "Name one with --source, or choose ridge."
-        yield "source", f"{kind} needs labeled images of a source domain, and {task.name} has none. {advice}"
-    elif len(names := domains_of(task)) < 2:
-        advice = "Name several sources with --source, or choose erm."
-        yield "domains", f"{kind} compares domains, and all labeled images of {task.name} are of one, {names[0]}. {advice}"
+    yield from _missing_domains(kind, task)
     yield from _missing_packages()
-    if backbone is None:
-        return
+    if backbone is not None:
+        yield from _missing_in(kind, backbone)
+
+
+def _missing_in(kind: str, backbone: Backbone) -> Iterator[tuple[Need, str]]:
+    """What is not there in a backbone."""
     name = backbone.card.name
     if not backbone.anatomy.stages:
         yield "stages", f"{kind} treats stages apart, and {name} has none. Choose another network, or fine_tune."
@@ -303,6 +310,21 @@ def _missing(kind: str, task: Task, backbone: Backbone | None) -> Iterator[tuple
     if not backbone.source_classes:
         advice = "Choose l2_sp, or lp_ft."
         yield "source_classes", f"{kind} needs the classifier that {name} was trained with, and there is none. {advice}"
+
+
+def _missing_domains(kind: str, task: Task) -> Iterator[tuple[Need, str]]:
+    """What is not there of sources, or of domains that labeled rows name."""
+    if not task.source:
+        advice = "Name one with --source, or choose ridge."
+        sentence = f"{kind} needs labeled images of a source domain, and {task.name} has none. {advice}"
+        yield "source", sentence
+        if not task.train.domain_names:
+            yield "named_domains", sentence
+            return
+    names = domains_of(task)
+    if len(names) < 2:
+        advice = "Name several sources with --source, or choose erm."
+        yield "domains", f"{kind} compares domains, and all labeled images of {task.name} are of one, {names[0]}. {advice}"
 
 
 def _missing_packages() -> Iterator[tuple[Need, str]]:

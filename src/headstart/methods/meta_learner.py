@@ -34,37 +34,34 @@ from headstart.methods.base import Method
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
 from headstart.training.episodes import Episodes, draw_episodes
-from headstart.training.inner_loop import Parameters
-from headstart.training.meta_training import EpisodeRows, meta_trained
+from headstart.training.meta_training import EpisodeRows, Parameters, meta_trained
 from headstart.training.settings import Training
 
 LOG_SCALE = float(np.log(10.0))
 """Inverse temperature at the start: Chen et al., "Meta-Baseline", ICCV 2021, section 4.1."""
 
 
-class Adapted(NamedTuple):
-    """What support rows make of a meta-learner: logits = rows @ embedding @ weight + bias.
+class EpisodeHead(NamedTuple):
+    """The linear head that support rows make: logits = embedded rows @ weight + bias.
 
     Attributes:
-        embedding: float [..., feature, embedded].
         weight: float [..., embedded, way].
         bias: float [..., way].
     """
 
-    embedding: Tensor
     weight: Tensor
     bias: Tensor
 
 
-def cosine_head(parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+def cosine_head(parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
     """Mean directions of classes, times the learned inverse temperature; for embedded rows of unit length."""
     centers = prototypes(functional.normalize(support @ parameters["embedding"], dim=-1), targets)
     weight = parameters["log_scale"].exp() * functional.normalize(centers, dim=-1).transpose(-1, -2)
-    return Adapted(parameters["embedding"], weight, torch.zeros_like(weight[..., 0, :]))
+    return EpisodeHead(weight, torch.zeros_like(weight[..., 0, :]))
 
 
 class MetaLearner(Method):
-    """Learns from episodes of many classes how to learn new ones from a few images. Subclasses say how support rows adapt it.
+    """Learns from episodes of many classes how to learn new ones from a few images. Subclasses say what head support rows make.
 
     All meta-learners here train one linear map of frozen features: with a few hundred classes, networks of two layers forget more
     than they learn (emoji identities). Fitted to a task, its own training rows are what episodes are drawn from, and then the
@@ -98,8 +95,8 @@ class MetaLearner(Method):
         return {"embedding": embedding, "log_scale": torch.tensor(LOG_SCALE, dtype=embedding.dtype)}
 
     @abstractmethod
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """What the support rows make of the parameters.
+    def episode_head(self, parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
+        """The head that the support rows make, given the parameters.
 
         Args:
             parameters: What `parameters` gave, or training made of it.
@@ -107,14 +104,14 @@ class MetaLearner(Method):
             targets: float [..., shot row, way], one-hot.
 
         Returns:
-            The adapted embedding and head.
+            The head.
         """
 
     @final
     def logits(self, parameters: Parameters, support: Tensor, targets: Tensor, query: Tensor) -> Tensor:
-        """Logits of queries, float [..., query row, way]; arguments as for `adapted`, `query` float [..., query row, feature]."""
-        found = self.adapted(parameters, support, targets)
-        return self.embedded(query, found.embedding) @ found.weight + found.bias[..., None, :]
+        """Logits of queries, float [..., query row, way]; `query` is float [..., query row, feature], the rest as for a head."""
+        found = self.episode_head(parameters, support, targets)
+        return self.embedded(query, parameters["embedding"]) @ found.weight + found.bias[..., None, :]
 
     @final
     def embedded(self, rows: Tensor, embedding: Tensor) -> Tensor:
@@ -145,15 +142,15 @@ class MetaLearner(Method):
 
     @final
     def head_of(self, rows: Floats, labels: Integers, num_classes: int, parameters: Parameters) -> tuple[Floats, Floats]:
-        """The adapted head as one linear map of support rows: weight, float64 [feature, class], and bias, float64 [class].
+        """Embedding and head as one linear map of rows: weight, float64 [feature, class], and bias, float64 [class].
 
         Classes without rows get a score below all others.
         """
         present, numbered = np.unique(labels, return_inverse=True)
         targets = functional.one_hot(torch.from_numpy(numbered), len(present)).float()
         with torch.no_grad():
-            found = self.adapted(parameters, torch.from_numpy(np.asarray(rows, np.float32)), targets)
-        weight, bias = (found.embedding @ found.weight).double().numpy(), found.bias.double().numpy()
+            found = self.episode_head(parameters, torch.from_numpy(np.asarray(rows, np.float32)), targets)
+        weight, bias = (parameters["embedding"] @ found.weight).double().numpy(), found.bias.double().numpy()
         scores = rows @ weight + bias
         lowest = 2.0 * float(scores.min()) - float(scores.max()) - 1.0
         return with_absent_classes(weight, bias, present, num_classes, lowest)

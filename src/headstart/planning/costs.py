@@ -38,10 +38,10 @@ class Cost(Record):
 
 def rows_read(method: dict[str, Any], task: Task) -> list[ImageSet]:
     """The rows that a method reads: the labeled ones, views of them, and unlabeled ones and the sources' where it needs them."""
-    needs = METHODS.get(method["kind"]).needs
-    others = {"unlabeled": task.unlabeled, "source": task.source}
+    kind = METHODS.get(method["kind"])
+    others = ((task.unlabeled, "unlabeled" in kind.needs), (task.source, kind.reads_source()))
     views = method_from(method).views_of(task.labeled, task.native_pixels)
-    return [task.labeled, *([views] if views else []), *(rows for need, rows in others.items() if rows and need in needs)]
+    return [task.labeled, *([views] if views else []), *(rows for rows, read in others if rows and read)]
 
 
 def needs_unlabeled(method: dict[str, Any]) -> bool:

@@ -182,7 +182,7 @@ def extendable_of(
     models = [one.base or one for one in (model, *model.partners)]
     shares = model.shares or (1.0 / len(models),) * len(models)
     for place, (own, share, candidate) in enumerate(zip(models, shares, _planned(plan, len(models), folder), strict=True)):
-        if "source" in METHODS.get(candidate.method["kind"]).needs:
+        if METHODS.get(candidate.method["kind"]).reads_source():
             left_out.append(LeftOut(name=candidate.own_name, reason=OTHER_DOMAINS))
         elif not isinstance(own.head, SolvedHead):
             reason = f"a head of the kind {own.head.settings()['kind']} is not solved from sums over images"

@@ -42,6 +42,13 @@ def weights_by_stage(backbone: Backbone) -> dict[str, list[nn.Parameter]]:
     return found
 
 
+def weights_behind(backbone: Backbone, stage: str) -> list[nn.Parameter]:
+    """The weights that lie behind a stage, without the network's own classifier."""
+    by_stage = weights_by_stage(backbone)
+    names = list(by_stage)
+    return [weight for name in names[names.index(stage) + 1 :] for weight in by_stage[name]]
+
+
 def every_cut(backbone: Backbone) -> tuple[str, ...]:
     """All stages behind which a backbone can be cut, the latest first; none where its weights are random."""
     if backbone.weights == "none":

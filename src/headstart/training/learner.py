@@ -77,11 +77,15 @@ class RateGroup:
         name: What the group is: "head", or the name of a block of the backbone.
         parameters: The parameters.
         scale: Their step size as a multiple of `training.lr`.
+        start: What each of them is pulled toward, in place of weight decay; empty where nothing is.
+        pull: Share of the way there that a step of size 1 goes.
     """
 
     name: str
     parameters: tuple[nn.Parameter, ...] = field(repr=False)
     scale: float = 1.0
+    start: tuple[Tensor, ...] = field(repr=False, default=())
+    pull: float = 0.0
 
 
 class Learner(nn.Module):

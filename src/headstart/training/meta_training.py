@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,7 +13,9 @@ from torch.nn import functional
 
 from headstart.core.errors import TrainingError
 from headstart.training.episodes import Episodes
-from headstart.training.inner_loop import Parameters
+
+Parameters: TypeAlias = dict[str, Tensor]
+"""What is meta-learned, by name."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.hooks import hooked
 from headstart.backbones.row_shards import num_whole_rows, own_rows, whole_rows
 from headstart.backbones.trace import Layout
@@ -34,15 +35,29 @@ def styles_mixed(maps: Tensor, partners: Tensor, shares: Tensor, layout: Layout 
     return (maps - mean) / std * new_std + new_mean
 
 
+def mixed_stages(backbone: Backbone) -> tuple[str, ...]:
+    """The names of the stages behind which styles are mixed: the first two, where a feature's statistics over places are style.
+
+    Further back they tell classes apart. Mixing behind a cut at 60 % of the work of EfficientNet-Lite0 cost 17 points.
+
+    Reference: Zhou et al., "Domain Generalization with MixStyle", ICLR 2021, section 2.2.
+    """
+    return backbone.stage_names[:2]
+
+
 @contextmanager
 def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iterator[None]:
-    """Let the learner mix styles meanwhile where its trained part begins: behind the cut, or else behind its first two stages.
+    """Let the learner mix styles meanwhile behind those of `mixed_stages` that it computes, a cut's own stage among them.
 
     Each pass mixes with that probability. `alpha` is that of the beta distribution of the shares; small values leave most rows
     nearly as they are or swap styles whole. Draws come from the global random stream.
     """
-    stages = {stage.name: stage.layout for stage in learner.backbone.anatomy.stages}
-    chosen = [learner.boundary.stage] if learner.boundary else list(stages)[:2]
+    names = learner.backbone.stage_names
+    first = names.index(learner.boundary.stage) if learner.boundary else 0
+    layouts: dict[str, Layout] = {stage.name: stage.layout for stage in learner.backbone.anatomy.stages}
+    chosen = [name for name in mixed_stages(learner.backbone) if names.index(name) >= first]
+    if not chosen:
+        raise AssertionError("the cut lies behind every stage where styles are mixed")
 
     def hook_for(layout: Layout) -> Any:
         def hook(module: Any, args: Any, maps: Tensor) -> Tensor:
@@ -55,10 +70,6 @@ def mixing_styles(learner: Classifier, probability: float, alpha: float) -> Iter
 
         return hook
 
-    handles = [
-        learner.backbone.module.get_submodule(name).register_forward_hook(hook_for(layout))
-        for name, layout in stages.items()
-        if name in chosen
-    ]
-    with hooked(handles):
+    module = learner.backbone.module
+    with hooked([module.get_submodule(name).register_forward_hook(hook_for(layouts[name])) for name in chosen]):
         yield

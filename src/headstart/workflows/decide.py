@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
@@ -65,6 +66,12 @@ class Request(Record):
     seed: int = 0
     per_class: int | None = None
     test: float | None = None
+    leave_domain_out: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_usual_folds(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Left out at its default, so that folders that were claimed before there was such an option go on."""
+        return {name: value for name, value in handler(self).items() if name != "leave_domain_out" or value}
 
     @classmethod
     def about(cls, reading: Reading, **options: Any) -> Self:
@@ -167,7 +174,7 @@ def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Reque
     if task.source is None:
         return task, _decided(task, ranking, request, workspace, steps)
     sources = _ranked_sources(task, ranking, workspace, steps)
-    if request.method and not sources.used and "source" in METHODS.get(request.method).needs:
+    if request.method and not sources.used and METHODS.get(request.method).reads_source():
         raise PlanError(f"{sources.sentence} {request.method} needs one: leave out --method, or name another source.")
     used = only_sources(task, sources.used)
     if asks_for_adapting(used):

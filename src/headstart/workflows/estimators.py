@@ -260,7 +260,7 @@ def _task(images: Images, classes: tuple[str, ...], labels: Integers, seed: int)
 
 def _method(kind: str, settings: dict[str, Any] | None) -> Method:
     method = method_from({"kind": kind, **(settings or {})}, "settings")
-    if set(method.needs) & {"unlabeled", "source", "domains"}:
+    if set(method.needs) & {"unlabeled", "source", "named_domains", "domains"}:
         raise PlanError(f"{kind} learns from more than labeled images. Choose ridge, lp_ft or another of `headstart methods`.")
     return method
 

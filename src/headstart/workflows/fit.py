@@ -45,6 +45,10 @@ LEARNED_LATER = (
     "They are numbers of the model before its last fit: the model that is kept was then fitted to all {count:,} labeled images, "
     "these included."
 )
+DOMAINS_LEFT_OUT = (
+    "Each image was predicted without any of its domain, and the candidates were compared by the mean over all of these images; "
+    "intervals are over domains."
+)
 NOT_LEARNED = "The model has not learned from these images, as training it again would cost more than they bring."
 
 
@@ -201,7 +205,7 @@ def _learned(task: Task, plan: Plan) -> set[str]:
     known = set(labels_learned_by(plan.pretrained)) if plan.weights == "pretrained" else set()
     if method.cost != "gradient" or method.label_free:
         return known
-    image_sets = [task.labeled, *([task.source] if task.source and "source" in method.needs else [])]
+    image_sets = [task.labeled, *([task.source] if task.source and method.reads_source() else [])]
     return known.union(*(images.content_keys for images in image_sets))
 
 
@@ -209,6 +213,8 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
     """Write the predictions of the test images, with their conformal p-values, or out of fold where there are none."""
     if task.test is None:
         evaluation, predictions = evaluation_of_chosen(task, plan, workspace.steps) or _out_of_fold(task, plan, workspace)
+        if task.leave_domain_out:
+            evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {DOMAINS_LEFT_OUT}"})
     else:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.errors import PlanError
 from headstart.data.task import Task
+from headstart.methods import method_from
 from headstart.methods.finetune.l2_sp import L2Sp
 from headstart.methods.model import Model
 from headstart.training.learner import Classifier
+from headstart.training.optimizers import optimizer_for
 from headstart.training.settings import Training
 
 TRAINING = Training(epochs=3, batch_size=7, weight_decay=0.0)
@@ -20,46 +21,59 @@ def distance(pretrained: Backbone, model: Model) -> float:
     return sum(float((after[name] - tensor).detach().square().sum()) for name, tensor in before.items())
 
 
-def test_the_penalty_is_that_of_the_body_from_its_start_and_of_the_head_from_zero(
-    task: Task, pretrained: Backbone, first_batch: Callable
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_step_without_gradient_goes_a_share_of_the_way_to_the_start_and_nothing_decays_to_zero(
+    optimizer: str, task: Task, pretrained: Backbone
 ) -> None:
-    method = L2Sp(alpha=0.6, beta=0.2, depth="all")
-    learner = method._built(task, pretrained, TRAINING)
-    batch = first_batch(method, task, learner)
-    head = 0.1 * sum(float(part.detach().square().sum()) for part in learner.head.parameters())
-    assert float(method.losses(learner, batch, 0.0)["l2_sp"].detach()) == pytest.approx(head, rel=1e-5)
+    training = Training(optimizer=optimizer, weight_decay=0.3)
+    learner: Classifier = L2Sp(pull=2.0, depth="all")._built(task, pretrained, training)
+    made = optimizer_for(learner.rate_groups(), training, 0.05)
+    last = dict(learner.backbone.named_parameters())["module.blocks.2.convolution.weight"]
+    start = last.detach().clone()
     with torch.no_grad():
-        for block in (0, 2):
-            learner.backbone.module.get_submodule(f"blocks.{block}").convolution.weight.add_(0.01 * (block + 1))
-    sizes = [pretrained.module.get_submodule(f"blocks.{block}").convolution.weight.numel() for block in (0, 2)]
-    body = 0.3 * (sizes[0] * 0.01**2 + sizes[1] * 0.03**2)
-    assert float(method.losses(learner, batch, 0.0)["l2_sp"].detach()) == pytest.approx(head + body, rel=1e-4)
+        last.add_(1.0)
+    for parameter in learner.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    made.step()
+    rate = next(group["lr"] for group in made.param_groups if any(one is last for one in group["params"]))
+    torch.testing.assert_close(last.detach(), start + (1 - 2.0 * rate))
 
 
-def test_the_network_s_own_classifier_is_not_held(task: Task, pretrained: Backbone, first_batch: Callable) -> None:
-    method = L2Sp(depth="all", alpha=1e3)
-    learner = method._built(task, pretrained, TRAINING)
-    batch = first_batch(method, task, learner)
-    before = float(method.losses(learner, batch, 0.0)["l2_sp"].detach())
-    with torch.no_grad():
-        learner.backbone.module.get_submodule("classifier").weight.add_(1.0)
-    assert float(method.losses(learner, batch, 0.0)["l2_sp"].detach()) == before
+def test_the_pull_does_not_shrink_where_gradients_are_large(task: Task, pretrained: Backbone) -> None:
+    learner: Classifier = L2Sp(pull=2.0, depth="all")._built(task, pretrained, TRAINING)
+    ends = []
+    for gradient in (1e-3, 1e3):
+        made = optimizer_for(learner.rate_groups(), TRAINING, 0.05)
+        weight = dict(learner.backbone.named_parameters())["module.blocks.2.convolution.weight"]
+        before = weight.detach().clone()
+        with torch.no_grad():
+            weight.add_(1.0)
+        weight.grad = torch.full_like(weight, gradient)
+        made.step()
+        ends.append((weight.detach() - before).clone())
+        with torch.no_grad():
+            weight.copy_(before)
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-4, atol=1e-4)
 
 
-def test_frozen_stages_are_not_counted(task: Task, pretrained: Backbone, first_batch: Callable) -> None:
-    method = L2Sp(depth="late", alpha=2.0, beta=0.0)
-    learner: Classifier = method._built(task, pretrained, TRAINING)
-    learner.freeze_up_to(method.stages(pretrained)[0])
-    batch = first_batch(method, task, learner)
-    with torch.no_grad():
-        learner.backbone.module.get_submodule("blocks.0").convolution.weight.add_(1.0)
-        learner.backbone.module.get_submodule("blocks.2").norm.weight.add_(0.5)
-    assert float(method.losses(learner, batch, 0.0)["l2_sp"].detach()) == pytest.approx(128 * 0.25, rel=1e-5)
+def test_the_head_decays_to_zero_as_everywhere(task: Task, pretrained: Backbone) -> None:
+    learner: Classifier = L2Sp(depth="all")._built(task, pretrained, TRAINING)
+    groups = optimizer_for(learner.rate_groups(), Training(weight_decay=0.3), 0.05).param_groups
+    decays = {id(one): group["weight_decay"] for group in groups for one in group["params"]}
+    assert decays[id(learner.head.weight)] == 0.3
+    assert {decays[id(one)] for one in learner.backbone.parameters() if id(one) in decays} == {0.0}
+
+
+def test_settings_of_the_penalty_are_read_where_they_are_the_old_defaults_and_refused_elsewhere() -> None:
+    assert method_from({"kind": "l2_sp", "alpha": 0.01, "beta": 0.01}) == L2Sp()
+    with pytest.raises(PlanError) as caught:
+        method_from({"kind": "l2_sp", "alpha": 0.3}, "plan.toml")
+    assert str(caught.value) == "plan.toml: method.alpha is not a field."
 
 
 @pytest.mark.slow
-def test_a_stronger_pull_keeps_weights_nearer_and_none_is_plain_fine_tuning(task: Task, pretrained: Backbone) -> None:
-    fits = [L2Sp(alpha=alpha, beta=0.0, depth="all").fit(task, pretrained, TRAINING) for alpha in (0.0, 1.0, 30.0)]
-    free, held, tight = (distance(pretrained, model) for model in fits)
-    assert 0 < tight < held < free
+def test_a_stronger_pull_keeps_weights_nearer(task: Task, pretrained: Backbone) -> None:
+    fits = [L2Sp(pull=pull, depth="all").fit(task, pretrained, TRAINING) for pull in (0.0, 100.0, 1000.0)]
+    free, near, tight = (distance(pretrained, model) for model in fits)
+    assert 0 < tight < near < free
     assert tight < free / 4

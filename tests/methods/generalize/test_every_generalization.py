@@ -18,21 +18,20 @@ from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.losses.deep_coral import deep_coral
 from headstart.losses.group_dro import group_weights
-from headstart.losses.irm_penalty import irm_penalty
 from headstart.methods import method_from
 from headstart.methods.generalize.domain_coral import DomainCoral
 from headstart.methods.generalize.erm import Erm
 from headstart.methods.generalize.erm_average import ErmAverage, PassedThrough
 from headstart.methods.generalize.group_dro import GroupDro, Weights
-from headstart.methods.generalize.irm import Irm
-from headstart.methods.generalize.v_rex import VRex
+from headstart.methods.generalize.mix_style import MixStyle
+from headstart.training import mix_style
 from headstart.training.batches import Batch
 from headstart.training.settings import Training
 
 pytestmark = pytest.mark.slow
 
 KINDS = kinds_of("generalize")
-COMPARING = ["domain_coral", "group_dro", "irm", "v_rex"]
+COMPARING = ["domain_coral", "group_dro"]
 TRAINING = Training(epochs=2, batch_size=13, views=2, checkpoint_seconds=1e-9)
 """Seven steps on the largest domain's 41 rows."""
 
@@ -86,7 +85,17 @@ def test_it_never_looks_at_target_pictures(kind: str, pretrained: Backbone) -> N
 def test_without_a_source_it_is_refused(kind: str, pretrained: Backbone) -> None:
     task = domain_task()
     with pytest.raises(DataError, match=f"{kind} needs labeled images of a source domain, and squares has none"):
-        method_from({"kind": kind}).fit(replace(task, train=task.source, source=None), pretrained, TRAINING)
+        method_from({"kind": kind}).fit(replace(task, train=replace(task.source, domains=()), source=None), pretrained, TRAINING)
+
+
+@each_method
+def test_labeled_rows_that_name_their_domains_are_as_good_as_sources(kind: str, pretrained: Backbone) -> None:
+    task, method = domain_task(), method_from({"kind": kind})
+    training = TRAINING.model_copy(update={"epochs": 1})
+    assert_equal(
+        method.fit(task, pretrained, training),
+        method.fit(replace(task, train=task.source, source=None), pretrained, training),
+    )
 
 
 @pytest.mark.parametrize("kind", COMPARING)
@@ -110,10 +119,9 @@ def test_others_do_with_one(kind: str, pretrained: Backbone) -> None:
     method_from({"kind": kind}).fit(alone, pretrained, TRAINING.model_copy(update={"epochs": 1}))
 
 
-@pytest.mark.parametrize("kind", ["domain_coral", "irm"])
-def test_batches_of_one_row_are_refused(kind: str, pretrained: Backbone) -> None:
-    with pytest.raises(PlanError, match=f"{kind} takes statistics of batches"):
-        method_from({"kind": kind}).fit(domain_task(), pretrained, Training(batch_size=1))
+def test_batches_of_one_row_are_refused(pretrained: Backbone) -> None:
+    with pytest.raises(PlanError, match="domain_coral takes statistics of batches"):
+        DomainCoral().fit(domain_task(), pretrained, Training(batch_size=1))
 
 
 @each_method
@@ -125,17 +133,46 @@ def test_erm_lets_every_domain_count_alike(batch: Any) -> None:
     assert float(Erm().losses(Scripted(), batch, 0.0)["cross_entropy"]) == pytest.approx(float(entropies(batch).mean()))
 
 
-def test_v_rex_penalizes_the_variance_after_a_while(batch: Any) -> None:
-    for progress, share in ((0.1, 0.0), (0.15, 0.5), (0.9, 1.0)):
-        losses = VRex(weight=3, begin=0.1).losses(Scripted(), batch, progress)
-        assert float(losses["cross_entropy"]) == pytest.approx(float(entropies(batch).mean()))
-        assert float(losses["risk_variance"]) == pytest.approx(share * 3 * float(entropies(batch).var(correction=0)), abs=1e-6)
+@each_method
+def test_it_is_fed_and_cut_as_erm_is_so_that_gains_over_erm_are_its_own(kind: str, pretrained: Backbone) -> None:
+    task, method = domain_task(), method_from({"kind": kind})
+    own, plain = (one.streams(one._joined(task)) for one in (method, Erm()))
+    assert own.keys() == plain.keys()
+    for name, stream in own.items():
+        other = plain[name]
+        assert stream.images.fingerprint == other.images.fingerprint
+        assert (str(stream.view), stream.also, stream.times) == (str(other.view), other.also, other.times)
+        assert (stream.smooth, stream.least_steps) == (other.smooth, other.least_steps)
+    groups, expected = (_cut(one, task, pretrained).rate_groups() for one in (method, Erm()))
+    assert [(one.name, one.scale, len(one.parameters)) for one in groups] == [
+        (one.name, one.scale, len(one.parameters)) for one in expected
+    ]
 
 
-def test_irm_penalizes_domains_that_would_like_another_scale(batch: Any) -> None:
-    losses = Irm(weight=5, begin=0.1).losses(Scripted(), batch, 0.5)
-    expected = np.mean([float(irm_penalty(part.images, part.targets)) for part in batch.values()])
-    assert float(losses["invariance"]) == pytest.approx(5 * expected, rel=1e-5)
+def _cut(method: Any, task: Task, pretrained: Backbone) -> Any:
+    learner = method._built(method._joined(task), pretrained, TRAINING)
+    learner.freeze_up_to(method.stages(pretrained)[-1])
+    return learner
+
+
+def test_mix_style_mixes_behind_the_first_two_stages_however_deep_the_trained_part_begins(
+    pretrained: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method: Any = MixStyle(probability=1.0, depth="late")
+    assert Erm(depth="late").stages(pretrained) == ("blocks.1",)
+    assert method.stages(pretrained) == ("blocks.0",)
+    learner = _cut(method, domain_task(), pretrained)
+    assert [group.name for group in learner.rate_groups()] == ["blocks.2", "head"]
+    mixed: list[int] = []
+    monkeypatch.setattr(mix_style, "styles_mixed", lambda maps, *_: mixed.append(maps.shape[1]) or maps)
+    with mix_style.mixing_styles(learner, 1.0, 0.1):
+        learner(torch.rand(4, *learner.boundary.shape))
+    assert mixed == [learner.boundary.shape[0], pretrained.module.get_submodule("blocks.1").convolution.out_channels]
+
+
+@pytest.mark.parametrize("depth", ["all", "third"])
+def test_mix_style_cuts_no_later_than_it_trains(depth: Any, pretrained: Backbone) -> None:
+    assert MixStyle(depth=depth).stages(pretrained) == Erm(depth=depth).stages(pretrained)
 
 
 def test_domain_coral_draws_all_pairs_together(batch: Any) -> None:

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from headstart.core.ranges import Searched
 from headstart.losses.episodic import cosine_logits, prototypes
-from headstart.methods.meta_learner import Adapted, MetaLearner, cosine_head
-from headstart.training.inner_loop import Parameters
+from headstart.methods.meta_learner import EpisodeHead, MetaLearner, cosine_head
+from headstart.training.meta_training import Parameters
 
 
 @final
@@ -51,5 +51,5 @@ class MetaBaseline(MetaLearner):
             optimizer.step()
         return {**parameters, "embedding": embedding.detach()}
 
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+    def episode_head(self, parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
         return cosine_head(parameters, support, targets)

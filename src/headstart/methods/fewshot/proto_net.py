@@ -7,8 +7,8 @@ from typing import final
 from torch import Tensor
 
 from headstart.losses.episodic import prototypes
-from headstart.methods.meta_learner import Adapted, MetaLearner
-from headstart.training.inner_loop import Parameters
+from headstart.methods.meta_learner import EpisodeHead, MetaLearner
+from headstart.training.meta_training import Parameters
 
 
 @final
@@ -26,8 +26,8 @@ class ProtoNet(MetaLearner):
         rows have unit length.
     """
 
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
-        """See `MetaLearner.adapted`: squared distances without the query's own length, which no class changes."""
+    def episode_head(self, parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
+        """See `MetaLearner.episode_head`: squared distances without the query's own length, which no class changes."""
         scale = parameters["log_scale"].exp()
         centers = prototypes(support @ parameters["embedding"], targets)
-        return Adapted(parameters["embedding"], 2 * scale * centers.transpose(-1, -2), -scale * (centers**2).sum(dim=-1))
+        return EpisodeHead(2 * scale * centers.transpose(-1, -2), -scale * (centers**2).sum(dim=-1))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from headstart.losses.episodic import ridge_weights
-from headstart.methods.meta_learner import Adapted, MetaLearner
-from headstart.training.inner_loop import Parameters
+from headstart.methods.meta_learner import EpisodeHead, MetaLearner
+from headstart.training.meta_training import Parameters
 
 
 @final
@@ -31,7 +31,7 @@ class R2D2(MetaLearner):
         """See `MetaLearner.parameters`: with the logarithm of the penalty, at 1 for rows of unit length."""
         return {**super().parameters(embedding), "log_penalty": torch.zeros((), dtype=embedding.dtype)}
 
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+    def episode_head(self, parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
         solved = ridge_weights(support @ parameters["embedding"], targets, parameters["log_penalty"].exp())
         weight = parameters["log_scale"].exp() * solved
-        return Adapted(parameters["embedding"], weight, torch.zeros_like(weight[..., 0, :]))
+        return EpisodeHead(weight, torch.zeros_like(weight[..., 0, :]))

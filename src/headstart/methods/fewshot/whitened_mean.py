@@ -6,8 +6,8 @@ from typing import ClassVar, Literal, final
 
 from torch import Tensor
 
-from headstart.methods.meta_learner import Adapted, MetaLearner, cosine_head
-from headstart.training.inner_loop import Parameters
+from headstart.methods.meta_learner import EpisodeHead, MetaLearner, cosine_head
+from headstart.training.meta_training import Parameters
 
 
 @final
@@ -31,5 +31,5 @@ class WhitenedMean(MetaLearner):
 
     num_steps: Literal[0] = 0
 
-    def adapted(self, parameters: Parameters, support: Tensor, targets: Tensor) -> Adapted:
+    def episode_head(self, parameters: Parameters, support: Tensor, targets: Tensor) -> EpisodeHead:
         return cosine_head(parameters, support, targets)

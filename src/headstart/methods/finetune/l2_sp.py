@@ -1,49 +1,52 @@
-"""L2-SP: fine-tuning with a penalty on the distance to the source weights."""
+"""L2-SP: fine-tuning whose weights decay toward the source weights."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast, final
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, cast, final
 
 from pydantic import Field
-from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.core.ranges import Searched
+from headstart.core.records import Migration
 from headstart.data.task import Task
-from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.losses.l2_sp import l2_sp
 from headstart.methods._fine_tuning import ScaledFineTuning
-from headstart.training.batches import Batch
-from headstart.training.learner import Classifier
+from headstart.training.learner import Classifier, RateGroup
+from headstart.training.ridge_start import start_from_ridge
 from headstart.training.settings import Training
 from headstart.training.teacher import Teacher
 
 
+def _without_penalty(values: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had a penalty `alpha` inside the loss, which Adam rescaled, and `beta` on the head; both at 0.01 unless set."""
+    return {name: value for name, value in values.items() if (name, value) not in {("alpha", 0.01), ("beta", 0.01)}}
+
+
 @final
 class L2Sp(ScaledFineTuning):
-    """Fine-tunes with a penalty on the squared distance to the source weights, in the place of weight decay to zero.
+    """Fine-tunes while every step pulls the network's weights toward the source weights, in the place of weight decay to zero.
 
-    Weights that the task does not change stay at their pretrained values. The head starts at the ridge solution and is pulled
-    to zero.
+    Weights that the task does not change stay at their pretrained values. The head starts at the ridge solution and decays to
+    zero as everywhere.
 
     Needs: labeled rows, and weights worth keeping.
     Helps: a little, and at hardly any cost, with few rows on weights whose source is near the task.
-    Hurts: where the task needs other features than the source, with a large alpha; then lp_ft.
+    Hurts: where the task needs other features than the source, with a large pull; then lp_ft.
 
     Reference: Li, Grandvalet & Davoine, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018,
-        section 3.
-    Differs: the head starts at the ridge solution, batch normalization of pretrained weights keeps its statistics, and the
-        optimizer's weight decay acts beside the penalty unless it is set to 0.
+        section 3; Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+    Differs: the pull is decoupled from the loss, as Adam would rescale the gradient of a penalty; the head starts at the ridge
+        solution, and batch normalization of pretrained weights keeps its statistics.
 
     Attributes:
-        alpha: Pull toward the source weights. The paper chooses it by validation; 0.01 as in Jiang et al., "Transferability in
-            Deep Learning", arXiv 2201.05867.
-        beta: Pull of the head toward zero; 0.01 as in the paper.
+        pull: Share of the way to the source weights that a step of size 1 goes. The paper chooses it by validation.
     """
 
-    alpha: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
-    beta: Annotated[float, Field(ge=0, le=1e6), Searched(1e-3, 1.0)] = 0.01
+    migrations: ClassVar[tuple[Migration, ...]] = (_without_penalty,)
+
+    pull: Annotated[float, Field(ge=0, le=1e6), Searched(0.1, 100.0)] = 1.0
 
     def build(self, task: Task, backbone: Backbone, training: Training) -> Classifier:
         if not any(True for _ in backbone.parameters()):
@@ -51,17 +54,22 @@ class L2Sp(ScaledFineTuning):
                 f"l2_sp pulls weights back to where they started, and {backbone.card.name} has none. "
                 "Choose another network, or lp_ft."
             )
-        learner = super().build(task, backbone, training)
-        learner.extra = Teacher(learner)
+        pretrained = backbone.weights != "none"
+        learner = _Pulled(backbone, task.num_classes, pretrained, self.body_scale, self.stage_decay)
+        if pretrained:
+            start_from_ridge(learner, task.train)
+        learner.extra, learner.pull = Teacher(learner), self.pull
         return learner
 
-    def losses(self, learner: Classifier, batch: dict[str, Batch], progress: float) -> dict[str, Tensor]:
-        source = cast(Teacher, learner.extra).weights()
-        trained = {id(weight) for group in learner.rate_groups() for weight in group.parameters}
-        body = [
-            (weight, source[f"backbone.{name}"]) for name, weight in learner.backbone.named_parameters() if id(weight) in trained
-        ]
-        return {
-            "cross_entropy": soft_cross_entropy(learner(batch["train"].images), batch["train"].targets),
-            "l2_sp": l2_sp(body, learner.head.parameters(), self.alpha, self.beta),
-        }
+
+class _Pulled(Classifier):
+    """A classifier whose network's weights are pulled toward those that `extra`, a `Teacher`, keeps."""
+
+    pull: float
+
+    def rate_groups(self) -> list[RateGroup]:
+        start = cast(Teacher, self.extra).weights()
+        of_weight = {id(weight): start[f"backbone.{name}"] for name, weight in self.backbone.named_parameters()}
+        *body, head = super().rate_groups()
+        pulled = (replace(group, start=tuple(of_weight[id(weight)] for weight in group.parameters)) for group in body)
+        return [*(replace(group, pull=self.pull) for group in pulled), head]

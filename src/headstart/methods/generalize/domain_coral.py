@@ -36,7 +36,7 @@ class DomainCoral(DomainGeneralization):
         weight: Of the distances.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "domains")
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "named_domains", "domains")
     batch_statistics: ClassVar[bool] = True
 
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0

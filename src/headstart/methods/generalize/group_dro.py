@@ -34,7 +34,7 @@ class GroupDro(DomainGeneralization):
         step: How fast weights move to the worst domain; 0.01 in the paper.
     """
 
-    needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "domains")
+    needs: ClassVar[tuple[Need, ...]] = ("pictures", "named_domains", "domains")
 
     step: Annotated[float, Field(ge=0, le=10)] = 0.01
 

@@ -112,9 +112,9 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     kinds = METHODS.names() if methods is None else list(methods)
     found = {kind: METHODS.get(kind) for kind in kinds}
     for kind, made in found.items():
-        if methods is not None and "source" not in made.needs:
+        if methods is not None and not made.reads_source():
             raise PlanError(f'"{kind}" does not adapt from a source. `headstart methods` lists those that do.')
-    able = [made() for made in found.values() if "source" in made.needs and "target_labels" not in made.needs]
+    able = [made() for made in found.values() if made.reads_source() and "target_labels" not in made.needs]
     usable = [one for one in able if one.kind() != UNADAPTED and not unmet(one, task, backbone)]
     closed = [one for one in usable if one.cost == "closed form" and one.trial_order < 2]
     others = [one for one in usable if one not in closed and (methods is not None or one.trial_order)]
