@@ -55,6 +55,12 @@ Test: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+LeaveDomainOut: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--leave-domain-out", help="Choose and judge on domains (column 'domain', or --source) that were not learned from."
+    ),
+]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.cli._printing import facts, said
-from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, gravest_first, named_files
+from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, domains_line, gravest_first, named_files
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +36,7 @@ def summary_view(run: Run) -> RenderableType:
         ("Sources", run.sources.sentence if run.sources else ""),
         ("Estimate", adaptation.estimate_sentence if adaptation else ""),
         ("Accuracy", accuracy_line(result["evaluation"])),
+        ("Domains", domains_line(result["evaluation"])),
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
         ("Left out", not_tried(decision) if decision else adaptation.unfinished if adaptation else ""),

@@ -22,6 +22,8 @@ MOST_FILES = 3
 """Files that are named of one finding; the report names more."""
 MOST_CLASSES = 40
 """A longer table of classes is left to the report."""
+MOST_SUBSETS = 10
+"""Domains, or groups, of a table, those with the lowest accuracies; `evaluation.json` has all."""
 
 
 def findings_view(findings: Sequence[dict[str, Any]], place: str = "") -> RenderableType:
@@ -119,7 +121,7 @@ def _cost(result: dict[str, Any]) -> str:
 
 
 def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
-    """Metrics with their intervals, then one line a class."""
+    """Metrics with their intervals, then one line a class, a domain and a group."""
     from rich.console import Group
 
     metrics = [(said(name), f"{value['value']:.3f}", interval(value)) for name, value in evaluation["metrics"].items()]
@@ -136,7 +138,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
         ]
         numbers = ("precision", "recall", "f1", "images")
         blocks += [table(("class", *numbers), rows, right=numbers), ""]
-    return Group(*blocks, said(evaluation["protocol"], style="dim"))
+    return Group(*blocks, *_subsets(evaluation), said(evaluation["protocol"], style="dim"))
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> str:
@@ -145,6 +147,35 @@ def accuracy_line(evaluation: dict[str, Any] | None) -> str:
         return "no labeled test images"
     accuracy = evaluation["metrics"]["accuracy"]
     return f"{accuracy['value']:.1%} [{accuracy['low']:.1%}, {accuracy['high']:.1%}] on {_counted(evaluation)}"
+
+
+def domains_line(evaluation: dict[str, Any] | None) -> str:
+    """The mean over domains and the worst one, in one line; empty where domains were not told apart."""
+    if evaluation is None or not evaluation.get("per_domain"):
+        return ""
+    mean, rows = evaluation["domain_mean"], evaluation["per_domain"]
+    worst = min(rows, key=lambda row: row["accuracy"]["value"])
+    low = worst["accuracy"]
+    return (
+        f"mean of {len(rows):,} domains {mean['value']:.1%} [{mean['low']:.1%}, {mean['high']:.1%}]; worst {worst['name']} "
+        f"{low['value']:.1%} [{low['low']:.1%}, {low['high']:.1%}] on {worst['num_images']:,} images"
+    )
+
+
+def _subsets(evaluation: dict[str, Any]) -> list[RenderableType]:
+    """A table of domains, and one of the groups with the lowest accuracies, where they were told apart."""
+    blocks: list[RenderableType] = []
+    for name, key in (("domain", "per_domain"), ("group", "per_group")):
+        rows = sorted(evaluation.get(key, ()), key=lambda row: row["accuracy"]["value"])
+        if rows:
+            shown = [
+                (row["name"], f"{row['accuracy']['value']:.3f}", interval(row["accuracy"]), f"{row['num_images']:,}")
+                for row in rows[:MOST_SUBSETS]
+            ]
+            title = f"The {MOST_SUBSETS} lowest of {len(rows):,}" if len(rows) > MOST_SUBSETS else ""
+            right = ("accuracy", "images")
+            blocks += [table((name, "accuracy", "95 % interval", "images"), shown, right=right, title=title), ""]
+    return blocks
 
 
 def _counted(evaluation: dict[str, Any]) -> str:

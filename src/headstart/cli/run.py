@@ -19,6 +19,7 @@ def run(
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     test: options.Test = None,
+    leave_domain_out: options.LeaveDomainOut = False,
     only: options.Only = None,
     members: options.Members = None,
     out: options.Out = None,
@@ -39,7 +40,7 @@ def run(
 
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
-        settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test, out=out,
-        track=track, cluster=cluster,
+        settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test,
+        leave_domain_out=leave_domain_out, out=out, track=track, cluster=cluster,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from typing import Any
+
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Record
@@ -25,6 +27,14 @@ class ClassRow(Record):
     recall_high: float
     f1_low: float
     f1_high: float
+
+
+class SubsetRow(Record):
+    """The images of one domain, or of one group: their number, and the accuracy on them."""
+
+    name: str
+    num_images: int
+    accuracy: Estimate
 
 
 class Confusion(Record):
@@ -54,6 +64,9 @@ class Evaluation(Shown, Record):
         reliability: Bins after temperature.
         reliability_before: Bins before temperature.
         protocol: How the numbers and intervals were made, in one sentence.
+        per_domain: One row a domain, where images of two domains or more were evaluated.
+        domain_mean: Mean of the accuracies of these domains, which all count alike, with Student's interval over domains.
+        per_group: One row for each given group of ten images or more, where there are two.
     """
 
     split: str
@@ -64,6 +77,20 @@ class Evaluation(Shown, Record):
     reliability: tuple[ReliabilityBin, ...] = ()
     reliability_before: tuple[ReliabilityBin, ...] = ()
     protocol: str
+    per_domain: tuple[SubsetRow, ...] = ()
+    domain_mean: Estimate | None = None
+    per_group: tuple[SubsetRow, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_absent_columns(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What the columns `domain` and `group` tell is left out where the data have none."""
+        absent = {name for name in ("per_domain", "domain_mean", "per_group") if not getattr(self, name)}
+        return {name: value for name, value in handler(self).items() if name not in absent}
+
+    @property
+    def worst_domain(self) -> SubsetRow | None:
+        """The domain with the lowest accuracy; None where domains were not told apart."""
+        return min(self.per_domain, key=lambda row: row.accuracy.value, default=None)
 
     @property
     def accuracy(self) -> Estimate:

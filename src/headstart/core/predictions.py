@@ -15,6 +15,7 @@ from headstart.core.records import write_atomically
 from headstart.core.types import Floats, Integers
 
 COLUMNS = ["name", "label", "group", "probs", "raw_probs"]
+OPTIONAL_COLUMNS = ("p_value", "domain", "given_group")
 OLD_COLUMNS = {"familiarity": "p_value"}
 """Columns that earlier versions wrote under another name."""
 
@@ -32,6 +33,8 @@ class Predictions:
         groups: int64 [sample]: rows of one group are not independent and are resampled together.
         p_values: float64 [sample], in (0, 1]: conformal p-values that the image is like those learned from; None without a
             novelty detector. No metric reads them.
+        domains: The name of each row's domain, empty where none was given; none where no row has one.
+        given_groups: The name of the group that was given for each row; likewise.
     """
 
     names: tuple[str, ...] = field(repr=False)
@@ -41,6 +44,8 @@ class Predictions:
     raw_probs: Floats = field(repr=False)
     groups: Integers = field(repr=False)
     p_values: Floats | None = field(repr=False, default=None)
+    domains: tuple[str, ...] = field(repr=False, default=())
+    given_groups: tuple[str, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -73,6 +78,8 @@ class Predictions:
             raw_probs=self.raw_probs[index],
             groups=self.groups[index],
             p_values=None if self.p_values is None else self.p_values[index],
+            domains=tuple(self.domains[row] for row in index) if self.domains else (),
+            given_groups=tuple(self.given_groups[row] for row in index) if self.given_groups else (),
         )
 
     def write(self, path: Path) -> None:
@@ -88,6 +95,8 @@ class Predictions:
                 "probs": pa.array(list(self.probs)),
                 "raw_probs": pa.array(list(self.raw_probs)),
                 **({} if self.p_values is None else {"p_value": self.p_values}),
+                **({"domain": list(self.domains)} if self.domains else {}),
+                **({"given_group": list(self.given_groups)} if self.given_groups else {}),
             }
         ).replace_schema_metadata({"classes": json.dumps(self.classes)})
         sink = pa.BufferOutputStream()
@@ -104,8 +113,7 @@ class Predictions:
             table = pq.read_table(path)
             classes = tuple(json.loads(table.schema.metadata[b"classes"]))
             names = [OLD_COLUMNS.get(name, name) for name in table.column_names]
-            known = [*COLUMNS, "p_value"] if "p_value" in names else COLUMNS
-            table = table.rename_columns(names).select(known)
+            table = table.rename_columns(names).select([*COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in names)])
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
         width = len(classes)
@@ -116,7 +124,8 @@ class Predictions:
             np.array(table["probs"].to_pylist(), np.float64).reshape(-1, width),
             np.array(table["raw_probs"].to_pylist(), np.float64).reshape(-1, width),
             table["group"].to_numpy().astype(np.int64),
-            table["p_value"].to_numpy().astype(np.float64) if "p_value" in known else None,
+            table["p_value"].to_numpy().astype(np.float64) if "p_value" in names else None,
+            *(tuple(table[name].to_pylist()) if name in names else () for name in ("domain", "given_group")),
         )
 
 
@@ -131,7 +140,14 @@ def joined(several: list[Predictions]) -> Predictions:
         raw_probs=np.concatenate([part.raw_probs for part in several]),
         groups=np.concatenate([part.groups for part in several]),
         p_values=np.concatenate(known) if len(known) == len(several) else None,
+        domains=_together([part.domains for part in several]),
+        given_groups=_together([part.given_groups for part in several]),
     )
+
+
+def _together(several: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The names of all rows; none where some rows have none."""
+    return tuple(name for part in several for name in part) if all(several) else ()
 
 
 def mean_of(several: Sequence[Predictions], weights: Sequence[float] = ()) -> Predictions:

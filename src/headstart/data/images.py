@@ -275,6 +275,7 @@ class ImageSet:
         groups: int64 [sample]; rows of one group never straddle a split or a fold.
         domains: A domain name per row, empty strings where there is one domain only.
         sealed: True for test sets: the labels cannot be read until evaluation opens the set.
+        given_groups: The name of the group that was given for each row, empty where none was; none where no row has one.
     """
 
     images: Images
@@ -283,6 +284,7 @@ class ImageSet:
     groups: Integers = field(repr=False)
     domains: tuple[str, ...] = field(repr=False, default=())
     sealed: bool = False
+    given_groups: tuple[str, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return len(self.images)
@@ -317,13 +319,14 @@ class ImageSet:
         """The set of those rows (indices, or a mask)."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
-        domains = tuple(self.domains[row] for row in index) if self.domains else ()
+        domains, given = (tuple(names[row] for row in index) if names else () for names in (self.domains, self.given_groups))
         taken = replace(
             self,
             images=self.images.take(index),
             hidden_labels=self.hidden_labels[index],
             groups=self.groups[index],
             domains=domains,
+            given_groups=given,
         )
         return taken.with_content_keys(self.content_keys[row] for row in index) if self.knows_content else taken
 

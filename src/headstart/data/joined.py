@@ -126,6 +126,7 @@ def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:
         groups=np.concatenate([first.groups, second.groups]),
         domains=first.domains + second.domains if first.domains and second.domains else (),
         sealed=first.sealed or second.sealed,
+        given_groups=first.given_groups + second.given_groups if first.given_groups and second.given_groups else (),
     )
     return (
         both.with_content_keys(first.content_keys + second.content_keys) if first.knows_content and second.knows_content else both

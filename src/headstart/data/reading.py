@@ -14,6 +14,7 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.types import Integers
 from headstart.data.class_names import labels_of, natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned, leave_out_tiny
+from headstart.data.left_out_domains import check_domains, keep_domains_whole, raw_domains
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import is_object, reader_for
 from headstart.data.sources.task_with_sources import task_with_sources
@@ -48,6 +49,7 @@ def read_task(
     test: float | None = None,
     sources: Paths = (),
     target: Texts = (),
+    leave_domain_out: bool = False,
 ) -> Task:
     """The task read from a path, an address, a built-in name, a frame or a Dataset.
 
@@ -69,18 +71,29 @@ def read_task(
             and at most a fifth are set aside.
         sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
         target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
+        leave_domain_out: Let splits and folds keep every domain of the column `domain` whole, so that all is chosen and judged on
+            domains that were not learned from. Each of the `sources` then is a further domain.
 
     Returns:
         The task.
 
     Raises:
         DataError: The place cannot be used; one sentence.
-        PlanError: `per_class` is too small, `pool` is given without it, or `test` is no share or has no effect.
+        PlanError: `per_class` is too small, `pool` is given without it, `test` is no share or has no effect, or something
+            contradicts `leave_domain_out`.
     """
     check_shares(test, per_class, pool)
     place = str(place) if isinstance(place, Path) else place
+    chosen = tuple(map(str, several(sources))), several(target)
+    if leave_domain_out:
+        if pool:
+            raise PlanError(
+                "pool leaves images of every domain without labels, and leave_domain_out learns from none such. Leave one out."
+            )
+        raw = raw_domains(place, *chosen)
+        task = task_in(raw, place if isinstance(place, str) else "", seed, per_class, pool, test=test, leave_domain_out=True)
+        return replace(task, source_places=chosen[0])
     if sources or target:
-        chosen = tuple(map(str, several(sources))), several(target)
         task = task_with_sources(place, seed, *chosen, per_class=per_class, pool=pool, test=test)
         return replace(task, per_class=per_class, source_places=chosen[0], target_domains=chosen[1])
     raw = reader_for(place).read(place)
@@ -88,19 +101,34 @@ def read_task(
 
 
 def task_in(
-    raw: RawDataset, place: str, seed: int, per_class: int | None, pool: bool = False, *, test: float | None = None
+    raw: RawDataset,
+    place: str,
+    seed: int,
+    per_class: int | None,
+    pool: bool = False,
+    *,
+    test: float | None = None,
+    leave_domain_out: bool = False,
 ) -> Task:
-    """The task of rows as they were found, without a source; arguments as of `read_task`, the place empty for rows in memory."""
+    """The task of rows as they were found, without a source; arguments as of `read_task`, the place empty for rows in memory.
+
+    Where domains are left out, no test is set aside by default, however many rows there are: each domain judges.
+    """
     if per_class is not None and per_class < 1:
         raise PlanError(f"per_class = {per_class}: at least 1 labeled image a class is needed. Raise it.")
     rows = cleaned(raw.in_name_order())
     classes, labels = _labels(rows, place or raw.name)
-    assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, test)
+    if leave_domain_out:
+        keep_domains_whole(rows)
+    by_default = 0.0 if leave_domain_out and per_class is None and not rows.in_split("test").any() else None
+    assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, by_default if test is None else test)
+    if leave_domain_out:
+        check_domains(rows, labels, classes, assignment, place or raw.name)
     remove_used(rows, assignment)
     report_what_judges(rows, assignment)
-    report_untested(rows, classes, labels, assignment.test, wanted=bool(per_class or test))
+    report_untested(rows, classes, labels, assignment.test, wanted=bool(test or (per_class and not leave_domain_out)))
     task = task_of(rows, classes, labels, assignment, place, seed, assignment.train)
-    return replace(task, test_share=test, per_class=per_class)
+    return replace(task, test_share=test, per_class=per_class, leave_domain_out=leave_domain_out)
 
 
 def _labels(rows: Cleaned, place: str) -> tuple[tuple[str, ...], Integers]:

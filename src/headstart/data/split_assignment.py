@@ -159,7 +159,7 @@ def report_what_judges(rows: Cleaned, assignment: SplitAssignment) -> None:
 def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: Booleans, *, sealed: bool = False) -> ImageSet:
     """The rows of one part as a set; `labels` are int64 [sample] of all rows, -1 where unknown."""
     index = np.flatnonzero(mask)
-    domains = tuple(rows.raw.domains[row] for row in index)
+    domains, given = (tuple(names[row] for row in index) for names in (rows.raw.domains, rows.raw.groups))
     return ImageSet(
         images=rows.raw.images.take(index),
         classes=classes,
@@ -167,6 +167,7 @@ def image_set(rows: Cleaned, classes: tuple[str, ...], labels: Integers, mask: B
         groups=rows.groups[index],
         domains=domains if any(domains) else (),
         sealed=sealed,
+        given_groups=given if any(given) else (),
     ).with_content_keys(rows.scan.sha[row] for row in index)
 
 

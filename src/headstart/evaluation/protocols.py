@@ -16,6 +16,7 @@ from headstart.evaluation.calibration import reliability
 from headstart.evaluation.intervals import has_clusters
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
+from headstart.evaluation.subsets import accuracy_by_domain, accuracy_by_group, mean_over
 
 
 class Predicts(Protocol):
@@ -46,11 +47,15 @@ def with_test_as_train(task: Task) -> Task:
 
 
 def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
-    """Every metric of the labeled rows with its interval; a DataError where no row has a label."""
+    """Every metric of the labeled rows with its interval, and the accuracy on each domain and group that rows name.
+
+    A DataError says that no row has a label.
+    """
     labeled = predictions.take(predictions.labels != UNLABELED)
     if not len(labeled):
         raise DataError(f"None of the {len(predictions)} images of {split} has a label. Evaluate on labeled images.")
     counted = LabeledPredictions(labeled)
+    domains = accuracy_by_domain(labeled)
     return Evaluation(
         split=split,
         num_images=len(labeled),
@@ -60,6 +65,9 @@ def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
         reliability=reliability(labeled.probs, labeled.labels),
         reliability_before=reliability(labeled.raw_probs, labeled.labels),
         protocol=_protocol(labeled, split),
+        per_domain=domains,
+        domain_mean=mean_over(domains),
+        per_group=accuracy_by_group(labeled),
     )
 
 

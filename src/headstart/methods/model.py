@@ -117,6 +117,8 @@ class Model:
             probs=softmax(scores / self.temperature, axis=1),
             raw_probs=softmax(scores, axis=1),
             groups=images.groups,
+            domains=images.domains,
+            given_groups=images.given_groups,
         )
         if not self.partners:
             return own

@@ -203,9 +203,10 @@ def _fold(
         return FoldRecord(seconds=0.0, failure=str(error)), None
     if record.failure:
         return record, None
-    # Another run may have left the fold under other paths.
-    names = _names(task.labeled.take(fold.held_out))
-    return record, replace(Predictions.read(folder / "predictions.parquet"), names=names)
+    # Another run may have left the fold under other paths, an earlier version without names of domains.
+    rows = task.labeled.take(fold.held_out)
+    found = Predictions.read(folder / "predictions.parquet")
+    return record, replace(found, names=_names(rows), domains=rows.domains, given_groups=rows.given_groups)
 
 
 def _fold_step(

@@ -55,7 +55,10 @@ def candidate_of(plan: Plan) -> Candidate:
 
 def task_of_plan(plan: Plan) -> Task:
     """The task that a plan is for, read from where it lies, with the sources that it uses."""
-    task = read_task(plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains)
+    task = read_task(
+        plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
+        leave_domain_out=plan.leave_domain_out,
+    )  # fmt: skip
     return task if plan.domains is None else only_sources(task, plan.domains)
 
 
@@ -109,12 +112,12 @@ def out_of_fold(task: Task, plan: Plan, steps: Steps) -> Predictions:
     """Out-of-fold predictions of a plan, one row per held-out image: what stands for a test where the task has none.
 
     Closed forms are fitted to every fold. What is trained is judged by the folds that it was fitted to where it was chosen, else
-    by as many as hold out ENOUGH_HELD_OUT rows.
+    by as many as hold out ENOUGH_HELD_OUT rows; where domains are left out, by all.
 
     Raises `PlanError` where a fold broke down.
     """
     num_folds = None
-    if plan.is_trained:
+    if plan.is_trained and not task.leave_domain_out:
         enough = -(-ENOUGH_HELD_OUT // len(task.folds[0].held_out))
         num_folds = num_finished(task, candidate_of(plan), backbone_of(plan), steps) or enough
     validated = cross_validated_plan(task, plan, steps, num_folds)

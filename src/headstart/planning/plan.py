@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import tomli_w
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from headstart.core.records import Record
 from headstart.core.shown import Shown
@@ -103,6 +103,7 @@ class Plan(Shown, Recipe):
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
         test: Share of the labeled rows that is set aside as a test; None for the default of `read_task`.
+        leave_domain_out: Whether splits and folds keep every domain whole; the sources then are further domains.
         mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
         std: Per-channel standard deviation in place of the card's; None keeps the card's.
         hold_out: Leave the held-out rows of the first fold out of the fit, as is done with many rows, where refitting would cost
@@ -123,6 +124,7 @@ class Plan(Shown, Recipe):
     seed: int = 0
     per_class: int | None = None
     test: float | None = None
+    leave_domain_out: bool = False
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
     hold_out: bool = False
@@ -132,6 +134,11 @@ class Plan(Shown, Recipe):
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_usual_folds(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Left out at its default, so that fits that were begun before domains could be left out go on."""
+        return {name: value for name, value in handler(self).items() if name != "leave_domain_out" or value}
 
     @property
     def networks(self) -> tuple[tuple[str, str], ...]:

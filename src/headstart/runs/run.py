@@ -282,6 +282,7 @@ class Run(Shown):
             "sources": _plain(self.sources),
             "adaptation": _plain(self.adaptation),
             "evaluation": _plain(self.evaluation),
+            **self._left_out_domains(),
             "forgetting": _plain(self.forgetting),
             "extension": _plain(self.extension),
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
@@ -304,6 +305,14 @@ class Run(Shown):
             "reasons": list(found.reasons),
             "rejected": [one.to_dict() for one in (decision or plan).rejected],
         } | ({"adapted_by": list(adaptation.chosen), "estimated_accuracy": estimated} if adaptation and not decision else {})
+
+    def _left_out_domains(self) -> dict[str, Any]:
+        """What was measured of left-out domains, and by which number candidates were chosen; nothing where none was left out."""
+        evaluation = self.evaluation
+        if not self.plan.leave_domain_out or evaluation is None or evaluation.worst_domain is None:
+            return {}
+        mean = _plain(evaluation.domain_mean)
+        return {"left_out_domains": {"mean": mean, "worst": evaluation.worst_domain.to_dict(), "chosen_by": "mean"}}
 
     def predict(self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
         """One row an image, with its label and probabilities or the error; see `headstart.predict`."""

@@ -82,6 +82,7 @@ class Reading(NamedTuple):
     seed: int = 0
     per_class: int | None = None
     test: float | None = None
+    leave_domain_out: bool = False
 
 
 def reading_of(
@@ -91,17 +92,23 @@ def reading_of(
     seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
+    leave_domain_out: bool = False,
 ) -> Reading:
     """How a task was read; for a place, what the other arguments say. `ArgumentError` where they contradict a task."""
     sources, target_domains = places(source), many(target_domain)
     if not isinstance(data, Task):
         place = str(data) if isinstance(data, str | Path) else ""
-        return Reading(place, sources, target_domains, seed or 0, per_class, test)
-    reading = Reading(data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share)
-    asked = {"source": sources, "target_domain": target_domains, "seed": seed, "per_class": per_class, "test": test}
+        return Reading(place, sources, target_domains, seed or 0, per_class, test, leave_domain_out)
+    reading = Reading(
+        data.place, data.source_places, data.target_domains, data.seed, data.per_class, data.test_share, data.leave_domain_out
+    )
+    asked = {
+        "source": sources, "target_domain": target_domains, "seed": seed, "per_class": per_class, "test": test,
+        "leave_domain_out": leave_domain_out or None,
+    }  # fmt: skip
     for (name, value), own in zip(asked.items(), reading[1:], strict=True):
         if value not in (None, (), own):
-            shown, was = (", ".join(one) if isinstance(one, tuple) else one for one in (value, own))
+            shown, was = (", ".join(one) if isinstance(one, tuple) else one for one in (value, None if own is False else own))
             raise ArgumentError(
                 f"{name} = {shown} says how data are read, and the task was read with {'none' if was in (None, '') else was}. "
                 "Leave it out, or give the path of the data."
@@ -125,9 +132,9 @@ def task_from(data: Data, reading: Reading) -> Task:
         return data
     from headstart.data.reading import read_task  # noqa: PLC0415  a prediction needs no reader
 
-    _, sources, target_domains, seed, per_class, test = reading
+    _, sources, target, seed, per_class, test, leave_domain_out = reading
     with stage("reading the data"):
-        return read_task(data, seed, per_class, test=test, sources=sources, target=target_domains)
+        return read_task(data, seed, per_class, test=test, sources=sources, target=target, leave_domain_out=leave_domain_out)
 
 
 def split_settings(settings: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

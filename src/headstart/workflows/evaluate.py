@@ -60,7 +60,8 @@ def _evaluation_on(run: Run, place: Any) -> Evaluation:
         raise DataError(f"{place} holds no readable image with a label. Evaluate on labeled images.")
     classes = run.model.classes
     labels = _labels([str(raw.labels[row]) for row in rows], classes, place)
-    image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows))
+    domains, given = (tuple(names[row] for row in rows) for names in (raw.domains, raw.groups))
+    image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows), domains, given_groups=given)
     return _evaluated(run, image_set, raw.name, in_place=in_place)
 
 

@@ -58,7 +58,7 @@ def plan_and_task(
     unread = Plan(data=reading.place, pretrained=card or DEFAULT_PRETRAINED, input_pixels=1, method={"kind": method})
     changed(unread, settings)  # what is wrong is said before any image is read
     task = task_from(data, reading)
-    origin = {"per_class": reading.per_class, "sources": reading.sources, "target_domains": reading.target_domains}
+    origin = {name: getattr(reading, name) for name in ("per_class", "sources", "target_domains", "leave_domain_out")}
     return task, plan_by_hand(task, method, card, str(weights), settings, origin)
 
 
@@ -78,9 +78,10 @@ def _about(plan: Plan, task: Task, asked: int | None) -> Plan:
 
     A seed that was asked for is to be the task's own.
     """
-    place, sources, target_domains, seed, per_class, test = reading_of(task, seed=asked)
-    origin = {"data": place, "sources": sources, "target_domains": target_domains, "seed": seed, "per_class": per_class}
-    return plan.model_copy(update={**(origin if place else {}), "test": test})
+    reading = reading_of(task, seed=asked)
+    names = ("sources", "target_domains", "seed", "per_class", "leave_domain_out")
+    origin = {"data": reading.place, **{name: getattr(reading, name) for name in names}}
+    return plan.model_copy(update={**(origin if reading.place else {}), "test": reading.test})
 
 
 def _check_nothing_beside(named: str, chosen: bool, how_read: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ def run(
     seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
+    leave_domain_out: bool = False,
     out: AnyPath | None = None,
     track: Texts = (),
     cluster: str | None = None,
@@ -64,11 +65,12 @@ def run(
     embedded set. Unless a method is asked for, there soon is a first model to predict with, which the final one replaces. On a
     `cluster`, "auto" or ray://HOST:PORT, all nodes extract features and train networks; the decision and its budget are those of
     one machine. The language is that of the report and of what is said meanwhile, "en" or "zh", by default that of
-    `HEADSTART_LANGUAGE`. The other arguments are those of all verbs; see `headstart.workflows`.
+    `HEADSTART_LANGUAGE`. With `leave_domain_out` everything is chosen and judged on domains, of the column `domain` or of
+    the places in `source`, that were not learned from. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     begun, trackers = command_begun(), trackers_named(track)
     data = EMBEDDED_SET if data is None else data
-    reading = reading_of(data, source, target_domain, seed, per_class, test)
+    reading = reading_of(data, source, target_domain, seed, per_class, test, leave_domain_out)
     request = Request.about(
         reading, pretrained=many(pretrained), weights=str(weights), minutes=minutes, method=method, settings=settings or {},
         only=only, members=members,
@@ -134,8 +136,8 @@ def _chosen(workspace: Workspace, task: Task, cards: list[Pretrained], request: 
         decision, plan = decision_for_first(task, candidate, first, stopped.reason, budget_of(request.minutes))
         workspace.write(decision)
         workspace.drop(Adaptation, SourceRanking)
-        origin = {"sources": request.sources, "target_domains": request.target_domains}
-        return task, plan.model_copy(update={**origin, "per_class": request.per_class})
+        names = ("sources", "target_domains", "per_class", "leave_domain_out")
+        return task, plan.model_copy(update={name: getattr(request, name) for name in names})
 
 
 def _first_candidate(task: Task, cards: list[Pretrained], request: Request) -> Candidate | None:

@@ -219,6 +219,8 @@ def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class:
         seed=trials.task.seed,
         per_class=per_class,
         test=trials.task.test_share,
+        leave_domain_out=trials.task.leave_domain_out,
+        sources=trials.task.source_places if trials.task.leave_domain_out else (),
         hold_out=gradient and (ended or not refits(trials.task)),
         verdict=decision.verdict,
         reasons=decision.reasons,
