@@ -62,7 +62,8 @@ def test_it_shows_reasons_estimates_scores_and_what_can_have_been_lost(make_run)
     section = section_of(report_html(replace(run, adaptation=adaptation()), task))
     assert "The target looks different. coral is accepted." in section
     assert "83.0%" in section
-    assert "61.0%" in section
+    assert "75.0%" in section
+    assert "59.1–100.0%" in section
     assert "No target label was read." in section
     assert "25.0% of the target images got another class than from the unadapted model" in section
     assert '<th scope="row">coral</th><td class="n">0.750</td><td class="n">−0.012</td><td class="n">0.800</td>' in section
@@ -100,7 +101,7 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
     )
     page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
     assert '<p class="quote">A model adapted by coral predicts, accepted by validators.</p>' in page
-    assert "without target labels. coral is accepted.</p>" in page
+    assert "from its agreement with the adapted one. coral is accepted.</p>" in page
     assert "says what was tried and how it was decided" in page
     assert "written by hand" not in page
     assert "nothing was decided, so" not in page
@@ -131,7 +132,8 @@ def test_the_brief_of_an_adapted_run_is_honest_about_its_estimate(make_run):
     assert brief.asked == "Can 565 labeled images of photos and scans teach a model to label 300 images of another kind?"
     assert brief.answer == "Adapted to the target: by its own confidence about 84 of 100 images get the right label."
     assert brief.certainty == (
-        "The estimate, between 78 and 90 of 100, is from the model's confidence alone; confident mistakes are not in it."
+        "The estimate, between 60 and 100 of 100, is from the model's confidence alone, and allows for usual mistakes of such "
+        "estimates."
     )
     assert brief.advice == (
         "Let the same command go on: some candidates were left out for their time.",

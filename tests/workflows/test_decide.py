@@ -58,7 +58,7 @@ def test_a_target_without_labels_is_adapted_to_and_tested(tmp_path, source):
     assert result["adaptation"]["chosen"] == result["decision"]["adapted_by"] == list(run.adaptation.chosen)
     assert result["verdict"] == run.verdict == run.plan.verdict == "transfer"
     assert (result["decision"]["sentence"], result["decision"]["gain"]) == (run.adaptation.sentence, None)
-    assert result["decision"]["estimated_accuracy"] == run.adaptation.accuracy.to_dict()
+    assert result["decision"]["estimated_accuracy"] == run.adaptation.likely_accuracy.to_dict()
     assert (unadapted.verdict, unadapted.verdict_sentence) == (None, "")
 
 
@@ -74,7 +74,7 @@ def test_without_any_label_the_run_has_an_estimate_and_no_evaluation(tmp_path, s
     (made,) = run.compare(other)
     differing = (run.unlabeled.predicted != other.unlabeled.predicted).mean()
     assert (made.verdict, made.paired, made.most_gain) == ("not judged", None, pytest.approx(differing))
-    assert made.outcomes[0].estimated_accuracy == run.adaptation.accuracy
+    assert made.outcomes[0].estimated_accuracy == run.adaptation.likely_accuracy
     assert (made.outcomes[0].verdict, made.outcomes[1].verdict) == (run.verdict, None)
     assert Run.load(tmp_path / "run").model.predict(task_of_plan(run.plan).unlabeled).probs.shape == (120, 3)
 

@@ -76,7 +76,7 @@ def accuracy_of(run: Run) -> tuple[dict[str, float] | None, bool]:
     """The accuracy that was measured, or else estimated where the run adapted, and whether it is estimated; None without one."""
     if run.evaluation is not None:
         return run.evaluation.accuracy.to_dict(), False
-    return (run.adaptation.accuracy.to_dict(), True) if run.adaptation else (None, False)
+    return (run.adaptation.likely_accuracy.to_dict(), True) if run.adaptation else (None, False)
 
 
 def _unfinished(runs: Sequence[UnfinishedRun]) -> Iterator[RenderableType]:

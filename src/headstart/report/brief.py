@@ -139,8 +139,9 @@ def _certainty(run: Run) -> str:
         chance = ": chance does not explain it" if gain.low > 0 or gain.high < 0 else ", which may be chance"
         sentences.append(f"The difference is between {_of_hundred(gain.low)} and {_of_hundred(gain.high)} of 100{chance}.")
     if run.adaptation:
-        ends = between(run.adaptation.accuracy, 100)
-        sentences.append(f"The estimate, {ends}, is from the model's confidence alone; confident mistakes are not in it.")
+        ends = between(run.adaptation.likely_accuracy, 100)
+        source = "is from the model's confidence alone, and allows for usual mistakes of such estimates"
+        sentences.append(f"The estimate, {ends}, {source}.")
     return " ".join(sentences) or "Nothing was measured here."
 
 

@@ -296,7 +296,7 @@ class Run(Shown):
         found = decision or adaptation
         if found is None:
             return None
-        estimated = adaptation.accuracy.to_dict() if adaptation and not decision else None
+        estimated = adaptation.likely_accuracy.to_dict() if adaptation and not decision else None
         return {
             "pretrained": plan.pretrained,
             "method": plan.method["kind"],

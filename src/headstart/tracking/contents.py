@@ -70,7 +70,7 @@ def contents_of_run(run: Run) -> Contents:
         texts |= {"verdict": decision.verdict, "decision": decision.sentence, "reasons": "\n".join(decision.reasons)}
         tables["candidates"] = _table(map(_candidate_row, decision.results))
     if run.adaptation is not None:
-        estimates["estimated_accuracy"] = run.adaptation.accuracy
+        estimates["estimated_accuracy"] = run.adaptation.likely_accuracy
         texts |= {"verdict": run.adaptation.verdict, "decision": run.adaptation.sentence}
         texts["reasons"] = "\n".join(run.adaptation.reasons)
         tables["candidates"] = _table(_adapted_rows(run.adaptation))

@@ -47,7 +47,7 @@ def _compared(first: Run, second: Run, seed: int) -> RunComparison:
 def _outcome(run: Run) -> RunOutcome:
     adaptation = run.adaptation
     estimated = {} if adaptation is None else {
-        "estimated_accuracy": adaptation.accuracy, "estimate": adaptation.estimate_sentence,
+        "estimated_accuracy": adaptation.likely_accuracy, "estimate": adaptation.estimate_sentence,
     }  # fmt: skip
     return RunOutcome(verdict=run.verdict, sentence=run.verdict_sentence, **estimated)
 

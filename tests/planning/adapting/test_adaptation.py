@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -106,12 +107,23 @@ def test_labels_that_show_a_gain_count_more_than_doubts_about_the_source():
 
 def test_the_estimate_says_how_it_was_made():
     assert adaptation("coral").estimate_sentence == (
-        "Estimated accuracy on the target 83.0% [79.0%, 87.0%], of the unadapted model 61.0%: from the confidence of "
-        "predictions, without target labels."
+        "Estimated accuracy on the target 83.0% [59.1%, 100.0%], from the confidence of predictions, without target labels. That "
+        "of the unadapted model is 75.0% [66.2%, 83.8%], from its agreement with the adapted one."
     )
     assert "unadapted" not in adaptation().estimate_sentence
     for found in (adaptation("coral"), adaptation()):
-        assert "Estimated" not in language_named("zh").sentence(found.estimate_sentence)
+        assert not {"Estimated", "That"} & set(language_named("zh").sentence(found.estimate_sentence).split())
+
+
+def test_intervals_allow_for_the_errors_of_estimates_unless_there_is_no_shift():
+    adapted, kept, same = adaptation("coral"), adaptation(), adaptation(kind="none", candidates=SKIPPED)
+    half = math.hypot(0.04, 1.96 * 0.12)
+    assert (adapted.likely_accuracy.value, adapted.likely_accuracy.high) == (0.83, 1.0)
+    assert adapted.likely_accuracy.low == pytest.approx(0.83 - half)
+    assert adapted.likely_unadapted_accuracy.low == pytest.approx(0.75 - 1.96 * 0.045)
+    assert kept.likely_accuracy.low == pytest.approx(0.83 - math.hypot(0.04, 1.96 * 0.2))
+    assert kept.likely_unadapted_accuracy == kept.likely_accuracy
+    assert same.likely_accuracy == same.likely_unadapted_accuracy == same.accuracy
 
 
 def test_a_record_without_the_new_fields_is_read():
