@@ -29,7 +29,7 @@ def adaptation(chosen: tuple[str, ...] = ("coral",), num_labeled: int = 0) -> Ad
     return Adaptation(
         chosen=chosen,
         shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, rotation_ratio=None, shares=(0.5, 0.5)),
-        candidates=(candidate("source_only", 0.4), candidate("coral", 0.8, changed=0.25), candidate("tca", None, "it <fails>")),
+        candidates=(candidate("source_only", 0.4), candidate("coral", 0.8, changed=0.25), candidate("mlls", None, "it <fails>")),
         reasons=("The target looks different.", "coral is accepted."),
         findings=(),
         accuracy=Estimate(value=0.83, low=0.79, high=0.87),
@@ -68,7 +68,7 @@ def test_it_shows_reasons_estimates_scores_and_what_can_have_been_lost(make_run)
     assert "25.0% of the target images got another class than from the unadapted model" in section
     assert '<th scope="row">coral</th><td class="n">0.750</td><td class="n">−0.012</td><td class="n">0.800</td>' in section
     assert "Circular, joint match, neighborhood decide" in section
-    assert '<th scope="row">tca<span class="sub">it &lt;fails&gt;</span></th>' in section
+    assert '<th scope="row">mlls<span class="sub">it &lt;fails&gt;</span></th>' in section
     assert "target, predicted a &lt;b&gt;" in section
     assert section.count("<circle") == 6
 
@@ -85,8 +85,9 @@ def test_the_headline_is_the_verdict(make_run):
     run, _ = make_run(("a", "b"), per_class=5, pixels=16)
     fitted = replace(run, decision=None, adaptation=adaptation())
     assert headline(fitted) == "Transfer: adapted by coral"
-    assert headline(replace(fitted, adaptation=adaptation(("coral", "tca")))) == "Transfer: adapted by coral and tca"
-    assert headline(replace(fitted, adaptation=adaptation(("coral", "tca", "jdot")))) == "Transfer: adapted by 3 methods together"
+    assert headline(replace(fitted, adaptation=adaptation(("coral", "mlls")))) == "Transfer: adapted by coral and mlls"
+    several = adaptation(("coral", "mlls", "jdot"))
+    assert headline(replace(fitted, adaptation=several)) == "Transfer: adapted by 3 methods together"
     unadapted = adaptation(("source_only",))
     assert headline(replace(fitted, adaptation=unadapted)) == "No difference between adapted and unadapted models"
     alone = unadapted.model_copy(update={"candidates": unadapted.candidates[:1]})

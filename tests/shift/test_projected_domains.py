@@ -55,22 +55,18 @@ def test_each_domain_may_be_centered_on_itself():
     np.testing.assert_array_equal(shared.target, own.target)
 
 
-def test_mapped_and_kernel_mapped_domains_stay_consistent():
+def test_mapped_domains_stay_consistent():
     found = projected_domains(vector_task(), load_backbone("embeddings"), "stages", 16, 0)
     matrix, shift = np.array([[2.0], [1.0]]), np.array([3.0])
     mapped = found.mapped(matrix, shift, found.source @ matrix)
     np.testing.assert_allclose(mapped.target, found.target @ matrix + shift)
-    kernel_map = KernelMap.of(found.target, 0.5, 0)
-    transformed = found.kernel_mapped(kernel_map)
-    assert transformed.kernel_maps == (kernel_map,)
-    np.testing.assert_array_equal(transformed.source, kernel_map.rows(found.source))
 
 
 def test_ridge_sees_labeled_target_rows():
     task = vector_task(labeled=40)
     found = projected_domains(task, load_backbone("embeddings"), "stages", 16, 0)
     assert len(found.ridge().fit.loo_rows) == 107 + 40
-    assert len(replace(found, target_labels=np.full(83, -1)).ridge(np.ones(107)).fit.loo_rows) == 107
+    assert len(replace(found, target_labels=np.full(83, -1)).ridge().fit.loo_rows) == 107
 
 
 def test_features_that_are_not_finite_are_refused():

@@ -36,7 +36,6 @@ MOVED: dict[str, str] = {
     "headstart.features.class_agreement": "headstart.shift.class_agreement",
     "headstart.features.class_statistics": "headstart.heads.class_statistics",
     "headstart.features.dataset_distance": "headstart.shift.dataset_distance",
-    "headstart.features.density_ratio": "headstart.shift.density_ratio",
     "headstart.features.domain_maps": "headstart.shift.moments",
     "headstart.features.domains": "headstart.shift.projected_domains",
     "headstart.features.episodes": "headstart.training.episodes",

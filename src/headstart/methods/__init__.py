@@ -22,15 +22,20 @@ def _is_method(value: Any) -> bool:
 
 REMOVED = {
     "anil": "whitened_mean",
+    "density_ratio": "source_only",
     "fomaml": "whitened_mean",
     "irm": "erm",
+    "kliep": "source_only",
+    "kmm": "source_only",
+    "label_transfer": "pseudo_target",
     "loha": "lora",
     "maml": "whitened_mean",
     "reptile": "whitened_mean",
+    "tca": "subspace_alignment",
     "v_rex": "erm",
 }
-"""Methods of earlier versions that gained nothing over a simpler one of their family, each with that one; `benchmarks/RESULTS.md`
-has their figures."""
+"""Methods of earlier versions that gained nothing over a simpler one of their family, or harmed as a rule, each with the one to
+choose instead; `benchmarks/RESULTS.md` has their figures."""
 
 METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",

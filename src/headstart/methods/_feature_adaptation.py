@@ -20,7 +20,6 @@ from headstart.heads.kernel_ridge import KernelRidge
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import Head, ProjectedHead
 from headstart.methods.model import Model
-from headstart.shift.density_ratio import bounded
 from headstart.shift.label_shift import calibration, class_shares
 from headstart.shift.projected_domains import NUM_AXES, ProjectedDomains, SharedProjections
 from headstart.training.settings import Training
@@ -82,32 +81,17 @@ class MovedSource(FeatureAdaptation):
         return adapted_head(domains.moved(self.moved(domains)))
 
 
-class WeightedSource(FeatureAdaptation):
-    """An adaptation that weighs source rows as the target would, and fits ridge to them.
-
-    Weights are kept below the root of the number of rows.
-    """
-
-    @abstractmethod
-    def ratio(self, domains: ProjectedDomains) -> Floats:
-        """The density of the target over that of the source at source rows, float64 [source], up to a factor."""
-
-    @final
-    def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
-        return adapted_head(domains, bounded(self.ratio(domains)))
-
-
-def adapted_head(domains: ProjectedDomains, weights: Floats | None = None) -> tuple[ProjectedHead, float]:
+def adapted_head(domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
     """The ridge head on source rows and labeled target rows, and the temperature of its leave-one-out scores.
 
-    The source rows of `domains` lie where target rows do. `weights`, float [source], are positive; None weighs all rows alike.
+    The source rows of `domains` lie where target rows do.
     """
-    return head_of_ridge(domains, domains.ridge(weights))
+    return head_of_ridge(domains, domains.ridge())
 
 
 def head_of_ridge(domains: ProjectedDomains, found: KernelRidge, bias: Floats | None = None) -> tuple[ProjectedHead, float]:
     """The head that scores as a ridge fit on those domains' rows does, and its temperature; `bias`, float [class], is added."""
-    maps = (*domains.kernel_maps, *([found.kernel_map] if found.kernel_map else []))
+    maps = (found.kernel_map,) if found.kernel_map else ()
     total = found.fit.bias if bias is None else found.fit.bias + bias
     return ProjectedHead(domains.projection, maps, found.fit.weight, np.asarray(total)), found.fit.temperature
 

@@ -77,9 +77,11 @@ class Recipe(Member):
 
     @property
     def reads_training(self) -> bool:
-        """Whether one of the members is trained by gradient, and not with a training of its own."""
-        partners = [one.method for one in self.partners if one.training is None]
-        return any(is_gradient(method) for method in (self.method, *partners))
+        """Whether one of the members is trained by gradient, and not with a training of its own; of removed methods it may be."""
+        from headstart.methods import REMOVED  # noqa: PLC0415 - a plan is read without torch
+
+        methods = [self.method, *(one.method for one in self.partners if one.training is None)]
+        return any(method["kind"] in REMOVED or is_gradient(method) for method in methods)
 
     @property
     def is_trained(self) -> bool:

@@ -64,7 +64,7 @@ def likely_shares(target_probs: Floats, source_shares: Floats) -> Floats:
     return mixture_shares(ratio, source_shares)
 
 
-def mixture_shares(densities: Floats, start: Floats, most_iterations: int = MOST_ITERATIONS) -> Floats:
+def mixture_shares(densities: Floats, start: Floats) -> Floats:
     """The shares, float64 [component], of a mixture's components that maximize the likelihood, by expectation maximization.
 
     `densities` [sample, component] are each component's at each row; `start` [component] sums to 1, and components that start at
@@ -73,7 +73,7 @@ def mixture_shares(densities: Floats, start: Floats, most_iterations: int = MOST
     Reference: Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 1977, section 4.3.
     """
     shares = start
-    for _ in range(most_iterations):
+    for _ in range(MOST_ITERATIONS):
         joint = densities * shares
         updated = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-290)).mean(axis=0)
         total = updated.sum()

@@ -51,7 +51,6 @@ class ProjectedDomains:
         num_classes: C.
         seed: Of everything drawn.
         width: Of the heads' kernel map, chosen by leave-one-out on the source; see `fit_kernel_ridge`.
-        kernel_maps: Applied between the projection and the rows, in order.
     """
 
     projection: Projection
@@ -64,7 +63,6 @@ class ProjectedDomains:
     num_classes: int
     seed: int
     width: float = 0.0
-    kernel_maps: tuple[KernelMap, ...] = ()
 
     @cached_property
     def known(self) -> Integers:
@@ -85,24 +83,15 @@ class ProjectedDomains:
         projection = self.projection.mapped(matrix, shift)
         return replace(self, projection=projection, source=source, target=self.target @ matrix + shift)
 
-    def kernel_mapped(self, kernel_map: KernelMap) -> ProjectedDomains:
-        """The same domains after one more kernel map."""
-        source, target = kernel_map.rows(self.source), kernel_map.rows(self.target)
-        return replace(self, kernel_maps=(*self.kernel_maps, kernel_map), source=source, target=target)
-
-    def ridge(self, weights: Floats | None = None) -> KernelRidge:
-        """Ridge on source rows and labeled target rows; `weights` [source] are of source rows, and target rows weigh 1."""
-        return self._unweighted_ridge if weights is None else self._ridge(np.concatenate([weights, np.ones(len(self.known))]))
+    def ridge(self) -> KernelRidge:
+        """Ridge on source rows and labeled target rows: the source model, which several methods begin from. Fitted once."""
+        return self._ridge
 
     @cached_property
-    def _unweighted_ridge(self) -> KernelRidge:
-        """The source model, which several methods begin from."""
-        return self._ridge(None)
-
-    def _ridge(self, weights: Floats | None) -> KernelRidge:
+    def _ridge(self) -> KernelRidge:
         rows = np.concatenate([self.source, self.target[self.known]])
         groups = np.concatenate([self.source_groups, self.target_groups[self.known]])
-        return fit_kernel_ridge(rows, self.labels, self.num_classes, weights, groups, self.seed, self.width)
+        return fit_kernel_ridge(rows, self.labels, self.num_classes, None, groups, self.seed, self.width)
 
     def target_ridge(self, probs: Floats, rows: Integers | None = None) -> KernelRidge:
         """Ridge on target rows with pseudo-labels; rows whose label is known keep it.

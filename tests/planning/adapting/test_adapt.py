@@ -284,7 +284,7 @@ def test_a_method_that_needs_no_source_is_refused(make_task, identity):
 
 
 @pytest.mark.slow
-def test_a_target_that_shows_some_regions_more_often_weights_source_rows(identity):
+def test_where_the_target_shows_some_regions_more_often_nothing_is_moved(identity):
     """A curved boundary that ridge on few axes bends by the region that the target shows: nothing may be moved there."""
     random = np.random.default_rng(2)
     source, many = random.normal(size=(403, 2)) * 2.0, random.normal(size=(3000, 2)) * 2.0
@@ -299,7 +299,7 @@ def test_a_target_that_shows_some_regions_more_often_weights_source_rows(identit
 
     hidden = rows(target, np.full(num, UNLABELED), "target")
     task = Task("curve", ("low", "high"), hidden.take([]), unlabeled=hidden, source=rows(source, labels, "source"))
-    found = adaptation_to(task, identity, methods=("density_ratio", "linear_monge", "domain_mean"))
+    found = adaptation_to(task, identity, methods=("linear_monge", "domain_mean"))
     assert found.shift.kind == "features"
-    assert set(found.chosen) <= {"source_only", "density_ratio"}
+    assert found.chosen == UNADAPTED
     assert any("Weighted source rows explain the target" in reason for reason in found.reasons)
