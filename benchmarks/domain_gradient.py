@@ -12,7 +12,8 @@ more than a point below it; collapse, the share of fits that predict one class f
 reference does not; median seconds of a fit, the frozen part of the network included.
 
 `OMP_NUM_THREADS=1 nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in OUT/domain_gradient_ROWS.jsonl, seed by
-seed, and continues where it stopped; `--total-minutes` ends it between two fits.
+seed, and continues where it stopped; `--total-minutes` ends it between two fits. `--methods` names some methods, with settings
+where they follow: "dann diversity=0".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -68,12 +70,18 @@ def small(cell: Cell, rows: int) -> Case:
     return case._replace(task=cut)  # the labels of unlabeled rows are not needed
 
 
+def settings_in(words: str) -> dict[str, Any]:
+    """The settings in a method's name that is followed by numbers, as in "dann diversity=0"."""
+    kind, *settings = words.split()
+    return {"kind": kind, **{name: float(value) for name, _, value in (one.partition("=") for one in settings)}}
+
+
 def trained(kind: str, case: Case, steps: Steps) -> Row:
     """Accuracy, seconds and the share of the class that is predicted most often."""
     task, backbone, _ = case
     assert task.test is not None
     begun = time.perf_counter()
-    method = method_from(ALONE if kind == REFERENCE else {"kind": kind})
+    method = method_from(ALONE if kind == REFERENCE else settings_in(kind))
     model = method.fit(task, backbone, Training(seed=task.seed))
     seconds = time.perf_counter() - begun
     test = task.test.opened_for_evaluation()

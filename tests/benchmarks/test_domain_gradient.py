@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.domain_gradient import ALONE, REFERENCE, kinds, table
+from benchmarks.domain_gradient import ALONE, REFERENCE, kinds, settings_in, table
 
 from headstart.data.streams import Stream
 from headstart.methods import METHODS, method_from
@@ -31,6 +31,11 @@ def fed(settings: dict[str, Any]) -> tuple[object, ...]:
 @pytest.mark.parametrize("kind", TRAINED)
 def test_the_reference_trains_by_the_labeled_batches_of_every_method(kind: str) -> None:
     assert fed(ALONE) == fed({"kind": kind})
+
+
+def test_a_method_is_named_with_its_settings() -> None:
+    assert settings_in("dann diversity=0 weight=0.5") == {"kind": "dann", "diversity": 0.0, "weight": 0.5}
+    assert settings_in("jan") == {"kind": "jan"}
 
 
 def row(kind: str, pair: str, seed: int, accuracy: float, largest: float = 0.2, seconds: float = 10.0) -> dict[str, Any]:

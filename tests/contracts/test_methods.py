@@ -27,14 +27,14 @@ MARGIN = 0.2
 TRAINING = Training(epochs=4, batch_size=13, ema=0.5, seed=3)
 
 NAMES = """
-ada_bn ada_match adda afn auxiliary_balanced_classifier baseline_plus_plus bbse bi_tuning bit_fit bsp bss byol cdan
-class_transport co_tuning coral dan dann debias_match deep_coral deep_jdot delta dino distillation
+ada_bn ada_match auxiliary_balanced_classifier baseline_plus_plus bbse bi_tuning bit_fit bss byol cdan
+class_transport co_tuning coral dan dann debias_match deep_coral delta dino distillation
 domain_coral domain_mean domain_standardization ensemble_distillation erm erm_average fine_tune fix_match flex_match
 free_match gradual_unfreezing group_dro invariant_transport jan jdot joint_ridge kernel_ridge knn l2_sp label_mean
 label_propagation label_spreading laplacian_shot layerwise_decay lda linear_monge logistic lora
-lp_ft lwf mcc mcd mdd mean_teacher meta_baseline mix_match mix_style mlls model_soup nearest_mean norm_only
+lp_ft lwf mcc mean_teacher meta_baseline mix_match mix_style mlls model_soup nearest_mean norm_only
 optimal_transport partial pi_model proto_net pseudo_label pseudo_target r2_d2 re_mix_match residual ridge
-self_training self_tuning share_matching shared_mixture shot shot_im sim_clr sim_mim soft_match source_fix_match
+self_training self_tuning share_matching shared_mixture shot shot_im sim_clr sim_mim soft_match
 source_only stoch_norm subspace_alignment surgical tim uda vic_reg whitened_mean wise_ft
 """
 

@@ -12,7 +12,7 @@ import pytest
 PROGRAM = Path(__file__).with_name("program_of_methods.py")
 KINDS = [
     "domain_coral",
-    "mcd",
+    "jan",
     "delta",
     "mix_match",
     "free_match",
@@ -21,7 +21,7 @@ KINDS = [
     "stoch_norm",
     "mix_style",
     "bi_tuning",
-    "adda",
+    "cdan",
 ]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

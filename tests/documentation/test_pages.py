@@ -72,7 +72,7 @@ def test_a_method_is_found_in_rows_and_in_columns_and_beside_ridge():
 
 def test_many_methods_have_measured_figures():
     measured = {kind for kind in METHODS.names() if any(table.about(kind) for table in figures.tables())}
-    assert {"ridge", "self_training", "deep_coral", "proto_net", "lp_ft", "mix_style"} <= measured
+    assert {"ridge", "self_training", "jan", "proto_net", "lp_ft", "mix_style"} <= measured
     assert len(measured) > 50
 
 

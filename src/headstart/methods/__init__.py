@@ -21,7 +21,11 @@ def _is_method(value: Any) -> bool:
 
 
 REMOVED = {
+    "adda": "dann",
+    "afn": "jan",
     "anil": "whitened_mean",
+    "bsp": "dann",
+    "deep_jdot": "jdot",
     "density_ratio": "source_only",
     "fomaml": "whitened_mean",
     "irm": "erm",
@@ -30,7 +34,10 @@ REMOVED = {
     "label_transfer": "pseudo_target",
     "loha": "lora",
     "maml": "whitened_mean",
+    "mcd": "dann",
+    "mdd": "dann",
     "reptile": "whitened_mean",
+    "source_fix_match": "jan",
     "tca": "subspace_alignment",
     "v_rex": "erm",
 }

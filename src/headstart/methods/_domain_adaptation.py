@@ -10,7 +10,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from headstart.backbones.backbone import Backbone
-from headstart.data.augmentation.views import ViewName
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
@@ -50,17 +49,15 @@ class DomainAdaptation(Staged):
     are those of the source, then those of the target that have labels, which may be predicted ones.
 
     Attributes:
-        unlabeled_views: Views of each target picture; the first is `Batch.images`, the others are `Batch.also`.
         unlabeled_ratio: Unlabeled rows a step for each labeled one.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("pictures", "source", "unlabeled")
-    unlabeled_views: ClassVar[tuple[ViewName, ...]] = ("weak",)
 
     unlabeled_ratio: Ratio = 1
 
     def streams(self, task: Task) -> dict[str, Stream]:
-        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=self.unlabeled_views)
+        return streams_with_pool(task, self.unlabeled_ratio, self.flip, unlabeled=("weak",))
 
 
 class JointAdaptation(DomainAdaptation):
@@ -97,19 +94,23 @@ class JointAdaptation(DomainAdaptation):
 class AdversarialAdaptation(JointAdaptation):
     """A method whose features learn to deceive a discriminator of domains, by a reversed gradient.
 
+    Nothing in such a game keeps target rows of different classes apart, and the labels lose their weight once they are learned,
+    as steps adapt to the size of the gradient: hence the diversity term.
+
     Attributes:
         weight: Of the discriminator's loss.
         width: Of the discriminator; 1,024 in the paper.
     """
 
+    diversity: Weight = 1.0
     weight: Weight = 1.0
     width: Annotated[int, Field(ge=8, le=4096)] = 256
 
     def memory(self, task: Task, backbone: Backbone) -> nn.Module:
         return Discriminator(backbone.feature_width, self.width)
 
-    def domain_loss(self, learner: Classifier, source: Tensor, target: Tensor, progress: float) -> Tensor:
-        """The discriminator's weighted loss on features [batch, feature], whose gradient is reversed on its way to them."""
+    def domain_loss(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> Tensor:
+        """The discriminator's weighted loss on the features, whose gradient is reversed on its way to them."""
         discriminator, strength = cast(Discriminator, learner.extra), reversal_strength(progress)
-        scores = (discriminator(reversed_gradient(features, strength)) for features in (source, target))
+        scores = (discriminator(reversed_gradient(rows.features, strength)) for rows in (source, target))
         return self.weight * domain_cross_entropy(*scores)

@@ -74,7 +74,10 @@ def scores_by_domain(learner: Classifier, batch: dict[str, Batch]) -> list[tuple
 
 
 class Discriminator(nn.Module):
-    """Tells source features from target features; put it into a classifier's `extra`.
+    """Tells source features from target features by their directions; put it into a classifier's `extra`.
+
+    Features are scaled to unit length, where the papers put a bottleneck with batch normalization before it: otherwise longer
+    features alone deceive it, and how fast it learns depends on their scale.
 
     Args:
         width_in: Of the features.
@@ -89,7 +92,8 @@ class Discriminator(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """The logit for source, float [batch], of features [batch, feature]."""
-        hidden = functional.relu(self.second(functional.relu(self.first(features))))
+        hidden = functional.relu(self.first(functional.normalize(features, dim=1)))
+        hidden = functional.relu(self.second(hidden))
         scores: Tensor = self.last(hidden).squeeze(1)
         return scores
 

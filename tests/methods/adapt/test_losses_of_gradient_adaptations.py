@@ -9,37 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from headstart.core.types import UNLABELED
-from headstart.losses.batch_spectral_penalization import batch_spectral_penalization
 from headstart.losses.class_confusion import class_confusion
-from headstart.losses.classifier_discrepancy import classifier_discrepancy
 from headstart.losses.conditioning import certainty_weights, conditioned
 from headstart.losses.deep_coral import deep_coral
-from headstart.losses.distances import squared_distances
 from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength
-from headstart.losses.feature_norm import norm_gap
 from headstart.losses.information_maximization import information_maximization
-from headstart.losses.inverted_labels import inverted_labels
 from headstart.losses.joint_mmd import joint_mmd
-from headstart.losses.joint_transport import optimal_coupling
-from headstart.losses.margin_disparity import margin_disparity
 from headstart.losses.mmd import mmd
-from headstart.methods.adapt.adda import Adda, Adversary
-from headstart.methods.adapt.afn import Afn
-from headstart.methods.adapt.bsp import Bsp
+from headstart.losses.share_divergence import share_divergence
+from headstart.methods import method_from
 from headstart.methods.adapt.cdan import Cdan, ConditionalDiscriminator
 from headstart.methods.adapt.dan import Dan
 from headstart.methods.adapt.dann import Dann
 from headstart.methods.adapt.deep_coral import DeepCoral
-from headstart.methods.adapt.deep_jdot import DeepJdot
 from headstart.methods.adapt.jan import Jan
 from headstart.methods.adapt.mcc import Mcc
-from headstart.methods.adapt.mcd import Mcd
-from headstart.methods.adapt.mdd import Mdd
 from headstart.methods.adapt.shot import Centroids, Shot
 from headstart.training.batches import Batch
 from headstart.training.domain_streams import Discriminator
 
 LABELS = torch.tensor([0, 1, 2, 1, 0])
+SHARES = torch.tensor([0.4, 0.4, 0.2])
 
 
 class Scripted(nn.Module):
@@ -50,6 +40,7 @@ class Scripted(nn.Module):
         torch.manual_seed(1)
         self.head = nn.Linear(4, 3)
         self.extra = extra
+        self.register_buffer("class_shares", SHARES)
 
     def features(self, inputs: Tensor) -> Tensor:
         return inputs
@@ -86,6 +77,21 @@ def is_near(loss: Tensor, expected: Tensor) -> bool:
     return float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["dann", "cdan"])
+def test_an_adversary_comes_with_a_term_for_diverse_predictions(kind: str, batch: Any, target: Tensor) -> None:
+    method: Any = method_from({"kind": kind, "diversity": 3})
+    extra = {"dann": discriminator(), "cdan": ConditionalDiscriminator(4, 3, 8, 100)}[kind]
+    learner = Scripted(extra)
+    assert method_from({"kind": kind}).diversity == 1
+    assert is_near(method.losses(learner, batch, 0.5)["diversity"], 3 * share_divergence(learner(target), SHARES))
+    assert "diversity" not in method_from({"kind": kind, "diversity": 0}).losses(learner, batch, 0.5)
+
+
+@pytest.mark.parametrize("kind", ["dan", "jan", "mcc", "deep_coral"])
+def test_without_an_adversary_there_is_no_such_term(kind: str, batch: Any) -> None:
+    assert "diversity" not in method_from({"kind": kind}).losses(Scripted(), batch, 0.5)
+
+
 def test_dan(batch: Any, source: Tensor, target: Tensor) -> None:
     learner = Scripted()
     losses = Dan(weight=2).losses(learner, batch, 0.0)
@@ -109,15 +115,6 @@ def test_mcc(batch: Any, target: Tensor) -> None:
     assert is_near(losses["confusion"], 2 * class_confusion(learner(target), 1.5))
 
 
-def test_afn(batch: Any, source: Tensor, target: Tensor) -> None:
-    losses = Afn(weight=2, step=0.5).losses(Scripted(), batch, 0.0)
-    assert is_near(losses["feature_norm"], torch.tensor(2 * 2 * 0.25))
-    losses["feature_norm"].backward()
-    (2 * norm_gap(source.detach().requires_grad_(), 0.5)).backward()
-    assert bool((source.grad * source).sum(dim=1).lt(0).all())
-    assert bool((target.grad * target).sum(dim=1).lt(0).all())
-
-
 @pytest.mark.parametrize("progress", [0.0, 0.1])
 def test_dann_turns_the_gradient_around_ever_more(progress: float, batch: Any, source: Tensor, target: Tensor) -> None:
     learner = Scripted(discriminator())
@@ -129,12 +126,6 @@ def test_dann_turns_the_gradient_around_ever_more(progress: float, batch: Any, s
     assert is_near(loss, expected)
     torch.testing.assert_close(source.grad, -reversal_strength(progress) * wanted)
     assert bool(learner.extra.last.weight.grad.any())
-
-
-def test_bsp_holds_the_strongest_direction_of_each_domain_down(batch: Any, source: Tensor, target: Tensor) -> None:
-    losses = Bsp(penalty=0.5, num_largest=2).losses(Scripted(discriminator()), batch, 0.0)
-    expected = 0.5 * (batch_spectral_penalization(source, 2) + batch_spectral_penalization(target, 2))
-    assert is_near(losses["spectral_penalty"], expected)
 
 
 @pytest.mark.parametrize("certainty", [True, False])
@@ -154,47 +145,6 @@ def test_cdan_mixes_at_random_where_there_are_too_many_products() -> None:
     assert memory.feature_map.shape == (8, 16)
     assert memory(torch.randn(5, 8), torch.softmax(torch.randn(5, 3), dim=1)).shape == (5,)
     assert ConditionalDiscriminator(8, 2, 8, 16).feature_map is None
-
-
-def test_mcd_lets_heads_disagree_and_features_prevent_it(batch: Any, target: Tensor) -> None:
-    torch.manual_seed(6)
-    second = nn.Linear(4, 3)
-    learner = Scripted(second)
-    loss = Mcd(weight=2).losses(learner, batch, 0.0)["discrepancy"]
-    loss.backward()
-
-    def gap(features: Tensor) -> Tensor:
-        return classifier_discrepancy(learner(features).softmax(dim=1), second(features).softmax(dim=1))
-
-    again = target.detach().requires_grad_()
-    by_features, by_head = torch.autograd.grad(2 * gap(again), (again, second.weight))
-    assert is_near(loss, -2 * gap(again))
-    torch.testing.assert_close(target.grad, by_features)
-    torch.testing.assert_close(second.weight.grad, -by_head)
-
-
-def test_mdd_lets_the_rival_leave_and_features_prevent_it(batch: Any, source: Tensor, target: Tensor) -> None:
-    torch.manual_seed(6)
-    rival = nn.Linear(4, 3)
-    learner = Scripted(rival)
-    loss = Mdd(weight=2, margin=3, strength=0.5).losses(learner, batch, 0.1)["disparity"]
-    loss.backward()
-    again = target.detach().requires_grad_()
-    expected = 2 * margin_disparity(learner(source), rival(source), learner(again), rival(again), 3)
-    by_features, by_rival = torch.autograd.grad(expected, (again, rival.weight))
-    assert is_near(loss, expected)
-    torch.testing.assert_close(target.grad, -0.5 * reversal_strength(0.1) * by_features)
-    torch.testing.assert_close(rival.weight.grad, by_rival)
-    assert learner.head.weight.grad is None
-
-
-def test_deep_jdot_couples_by_features_and_labels(batch: Any, source: Tensor, target: Tensor) -> None:
-    learner = Scripted()
-    losses = DeepJdot(feature_weight=0.3, label_weight=2).losses(learner, batch, 0.0)
-    distances = squared_distances(source, target)
-    entropies = -(torch.eye(3)[LABELS] @ learner(target).log_softmax(dim=1).T)
-    cost = 0.3 * distances / distances.mean() + 2 * entropies
-    assert is_near(losses["transport"], (optimal_coupling(cost) * cost).sum())
 
 
 def test_shot_trains_on_the_source_first_and_then_never_again(batch: Any, source: Tensor, target: Tensor) -> None:
@@ -219,42 +169,3 @@ def test_shot_s_centroids_correct_a_prediction_that_stands_among_another_class()
 
 def test_a_class_that_no_row_was_near_is_nobody_s() -> None:
     assert Centroids(0.5, 3, 2)(torch.eye(2), torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])).argmax(dim=1).tolist() == [1, 2]
-
-
-def test_adda_keeps_the_network_and_teaches_target_features_to_pass_for_its_source_features(
-    batch: Any, source: Tensor, target: Tensor
-) -> None:
-    learner, adversary = Scripted(), discriminator()
-    learner.backbone = nn.Module()
-    learner.backbone.feature_width = 4
-    learner.extra = Adversary(learner, 8)
-    learner.extra.discriminator = adversary
-    method = Adda(weight=2, source_weight=0, source_share=0.4)
-    assert list(method.losses(learner, batch, 0.39)) == ["cross_entropy"]
-    assert not bool(learner.extra.adapting)
-    with torch.no_grad():
-        learner.head.bias.add_(5)
-    losses = method.losses(learner, batch, 0.4)
-    assert bool(learner.extra.adapting)
-    torch.testing.assert_close(learner.extra.source.weights()["head.bias"], learner.head.bias.detach())
-    assert is_near(losses["domain"], domain_cross_entropy(adversary(source), adversary(target)))
-    assert is_near(losses["inverted"], 2 * inverted_labels(adversary(target)))
-    losses["inverted"].backward(retain_graph=True)
-    assert bool(target.grad.any())
-    assert adversary.last.weight.grad is None
-    target.grad = None
-    losses["domain"].backward()
-    assert target.grad is None
-    assert bool(adversary.last.weight.grad.any())
-
-
-def test_adda_goes_on_with_the_source_under_the_head_as_it_is(batch: Any, source: Tensor) -> None:
-    learner = Scripted()
-    learner.backbone = nn.Module()
-    learner.backbone.feature_width = 4
-    learner.extra = Adversary(learner, 8)
-    loss = Adda(source_weight=3).losses(learner, batch, 0.9)["cross_entropy"]
-    assert is_near(loss, 3 * nn.functional.cross_entropy(learner(source), LABELS))
-    loss.backward()
-    assert learner.head.weight.grad is None
-    assert bool(source.grad.any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast, final
+from typing import Annotated, cast, final
 
 import torch
 from pydantic import Field
@@ -28,15 +28,12 @@ class Cdan(AdversarialAdaptation):
     Hurts: where classes are more frequent in one domain, less than dann.
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018.
-    Differs: random mixtures are as wide as `most_products`.
+    Differs: as dann; random mixtures are as wide as `most_products`.
 
     Attributes:
         certainty: Whether sure rows count more.
         most_products: From which number of products on random mixtures of them take their place; 4,096 in the paper.
     """
-
-    tried_by_run: ClassVar[bool] = True
-    trial_order: ClassVar[int] = 6
 
     certainty: bool = True
     most_products: Annotated[int, Field(ge=16, le=65_536)] = 4096

@@ -29,8 +29,6 @@ class DeepCoral(JointAdaptation):
         weight: Of the distance of the covariances; the paper sets it so that both losses end up about the same.
     """
 
-    tried_by_run: ClassVar[bool] = True
-    trial_order: ClassVar[int] = 5
     batch_statistics: ClassVar[bool] = True
 
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0

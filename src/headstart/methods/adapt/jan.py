@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from torch import Tensor
 
@@ -27,6 +27,9 @@ class Jan(JointAdaptation):
     Attributes:
         weight: Of the discrepancy.
     """
+
+    tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 3
 
     weight: Weight = 1.0
 
