@@ -117,7 +117,7 @@ def table(found: list[dict[str, object]]) -> str:
 
 def main() -> None:
     """Fit what is missing, seed by seed, and print the table."""
-    given = arguments(__doc__ or "", seeds=3, rows=150, epochs=8)
+    given = arguments(__doc__ or "", seeds=3, rows=150, epochs=8, shifts=tuple(SHIFTS))
     place: Path = given.out / "domain_generalization.jsonl"
     place.parent.mkdir(parents=True, exist_ok=True)
     found = [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
@@ -125,7 +125,7 @@ def main() -> None:
     done = {(row["shift"], row["kind"], row["seed"]) for row in found}
     ends = time.monotonic() + 60 * given.minutes if given.minutes else float("inf")
     backbone = load_backbone("efficientnet_lite0", input_pixels=32)
-    for shift, seed, kind in [(shift, seed, kind) for seed in range(given.seeds) for shift in SHIFTS for kind in kinds()]:
+    for shift, seed, kind in [(shift, seed, kind) for seed in range(given.seeds) for shift in given.shifts for kind in kinds()]:
         if (shift, kind, seed) in done or time.monotonic() >= ends:
             continue
         begun = time.perf_counter()
