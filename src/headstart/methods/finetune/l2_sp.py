@@ -29,7 +29,7 @@ class L2Sp(ScaledFineTuning):
     """Fine-tunes while every step pulls the network's weights toward the source weights, in the place of weight decay to zero.
 
     Weights that the task does not change stay at their pretrained values. The head starts at the ridge solution and decays to
-    zero as everywhere. It is kept for its use in the literature: with 10 labels a class of digits, pulls of 0, 1, 10 and 100 reach
+    zero as everywhere. It is kept as others compare with it: with 10 labels a class of digits, pulls of 0, 1, 10 and 100 reach
     83.8, 84.5, 82.5 and 83.8 % on 600 test images, where lp_ft reaches 84.8 (one draw, within the error).
 
     Needs: labeled rows, and weights worth keeping.
