@@ -161,15 +161,11 @@ def test_a_toy_check_is_made_of_every_task_and_may_not_apply(lines, headstart_co
 
 
 @pytest.mark.usefixtures("plug_in")
-def test_a_toy_validator_that_decides_can_reject_an_ensemble():
-    from headstart.evaluation.validators import VALIDATORS, tolerances
-    from headstart.planning.adapting.consensus import fault_of
+def test_a_toy_validator_that_decides_joins_those_that_compare():
+    from headstart.evaluation.validators import VALIDATORS, deciding_validators
 
     assert "toy_first" in VALIDATORS.all()
-    values = {**dict.fromkeys(tolerances(), 0.9), "joint_match": 0.0}
-    assert fault_of({**values, "toy_first": 0.45}, values, 0.5, strict=False).startswith("its gain")
-    fault = fault_of({**values, "toy_first": 0.35}, values, 0.5, strict=False)
-    assert fault == "it falls behind the unadapted model in toy_first"
+    assert "toy_first" in deciding_validators()
 
 
 @pytest.mark.usefixtures("plug_in")

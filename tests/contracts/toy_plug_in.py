@@ -185,7 +185,7 @@ from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import deciding
 
 
-@deciding(tolerance=0.5)
+@deciding
 def toy_first(inputs: ValidatorInputs) -> float | None:
     """In [0, 1]."""
     return float((inputs.predicted == 0).mean())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 from headstart.core.estimate import Estimate
 from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, ValidatorScores
 from headstart.report.brief import brief_of
 from headstart.report.domain_panels import MARGIN, SIDE, domain_panels
 from headstart.report.html import headline, report_html
-from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 
 def points(*places: tuple[float, float, int]) -> tuple[MapPoint, ...]:

@@ -27,6 +27,7 @@ from headstart.data.task import Task
 from headstart.features.extract import num_missing, seconds_an_image
 from headstart.methods.heads import LinearHead
 from headstart.methods.model import Model
+from headstart.shift.hypotheses import Change
 from headstart.shift.projected_domains import SharedProjections
 from headstart.training.adapters import WITHOUT_PEFT
 from headstart.training.batches import Batch
@@ -59,6 +60,7 @@ class Method(Record):
         needs: What the method cannot do without; `unmet` says whether it is there.
         label_free: Whether the backbone is trained without labels, so that only a head needs them.
         tried_by_run: Whether `headstart run` may try it without being asked.
+        assumes: What an adaptation method takes to have changed from source to target, and nothing else.
         trial_order: Place among adaptation methods: 0 where it does not matter, 1 for closed forms that iterate and take five to
             twenty times as long as others, from 2 on for those that are fitted only within a budget.
         num_solutions: Systems of linear equations that a closed form solves, which is what it takes once features exist.
@@ -70,6 +72,7 @@ class Method(Record):
     needs: ClassVar[tuple[Need, ...]] = ()
     label_free: ClassVar[bool] = False
     tried_by_run: ClassVar[bool] = False
+    assumes: ClassVar[Change] = "features"
     trial_order: ClassVar[int] = 0
     num_solutions: ClassVar[int] = 1
     keeps_initial_network: ClassVar[bool] = False

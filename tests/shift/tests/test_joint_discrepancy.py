@@ -17,35 +17,54 @@ def domain(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return CENTERS[labels] + random.normal(size=(num, 5)), labels
 
 
-def test_right_classes_of_a_moved_domain_leave_no_gap_and_wrong_ones_do():
-    source, labels = domain(203, 1)
-    target, truth = domain(161, 2)
-    moved = target * 0.7 + 4.0
-    right = joint_discrepancy(source, labels, moved, np.eye(3)[truth], (0,))
-    wrong = joint_discrepancy(source, labels, moved, np.eye(3)[(truth + 1) % 3], (0,))
-    assert abs(right) < 0.005
-    assert wrong > 0.1
+def left_by(source, labels, target, probs, seeds=(0,)) -> float:
+    return joint_discrepancy(source, np.ones(len(source)), labels, target, probs, seeds)
 
 
-def test_without_moving_the_same_classes_leave_a_gap():
-    source, labels = domain(203, 1)
-    target, truth = domain(161, 2)
-    probs = np.eye(3)[truth]
-    assert joint_discrepancy(source, labels, target * 0.7 + 4.0, probs, (0,), moved=False) > 0.1
-    assert abs(joint_discrepancy(source, labels, target, probs, (0,), moved=False)) < 0.005
+def test_right_classes_leave_what_chance_leaves_and_wrong_ones_much_more():
+    ratios = []
+    for seed in range(20):
+        (source, labels), (target, truth) = domain(203, seed), domain(161, seed + 100)
+        ratios.append(left_by(source, labels, target, np.eye(3)[truth], range(3)))
+        assert left_by(source, labels, target, np.eye(3)[(truth + 1) % 3]) > 20
+        assert left_by(source, labels, target * 0.7 + 4.0, np.eye(3)[truth]) > 20
+    assert np.mean(ratios) == pytest.approx(1.5, abs=0.5)  # class shares are drawn, and are not among what chance leaves
+    assert max(ratios) < 5
 
 
-def test_other_class_shares_are_no_gap():
+def test_the_expectation_is_that_of_the_multiplier_bootstrap():
+    (source, labels), (target, truth) = domain(37, 1), domain(29, 2)
+    probs, weights = np.eye(3)[truth] * 0.8 + 0.2 / 3, np.linspace(0.2, 2.0, 37)
+    features = RandomFeatures.of(target, 0)
+    here, there, shares = features(source), features(target), weights / weights.sum()
+    random = np.random.default_rng(0)
+    square, drawn = 0.0, np.zeros(4000)
+    for label in range(3):
+        own, given = labels == label, there * probs[:, [label]] / 29
+        ours = shares[own, None] * here[own]
+        square += ((ours.sum(axis=0) - given.sum(axis=0)) ** 2).sum()
+        centered = shares[own, None] * (here[own] - ours.sum(axis=0) / shares[own].sum())
+        multiplied = random.normal(size=(4000, own.sum())) @ centered
+        drawn += ((multiplied - random.normal(size=(4000, 29)) @ (given - given.mean(axis=0))) ** 2).sum(axis=1)
+    found = joint_discrepancy(source, weights, labels, target, probs, (0,))
+    assert found == pytest.approx(square / drawn.mean(), rel=0.02)
+
+
+def test_weighted_rows_of_other_class_shares_leave_what_chance_leaves():
     source, labels = domain(303, 1)
     target, truth = domain(261, 2)
     kept = np.flatnonzero((truth != 0) | (np.arange(len(truth)) % 4 == 0))
-    assert abs(joint_discrepancy(source, labels, target[kept], np.eye(3)[truth[kept]], (0,), moved=False)) < 0.01
+    probs = np.eye(3)[truth[kept]]
+    weights = (probs.mean(axis=0) / np.bincount(labels))[labels]
+    assert (
+        joint_discrepancy(source, weights, labels, target[kept], probs, (0,)) < 2 < left_by(source, labels, target[kept], probs)
+    )
 
 
-def test_classes_that_the_source_lacks_leave_an_infinite_gap():
+def test_source_rows_without_weight_leave_an_infinite_discrepancy():
     source, labels = domain(53, 1)
-    probs = np.tile([0.0, 0.0, 0.0, 1.0], (7, 1))
-    assert joint_discrepancy(source, labels, domain(7, 2)[0], probs, (0,)) == float("inf")
+    target, truth = domain(7, 2)
+    assert joint_discrepancy(source, np.zeros(53), labels, target, np.eye(3)[truth], (0,)) == float("inf")
 
 
 def test_inner_products_of_random_features_approximate_the_mean_of_two_kernels():
@@ -57,11 +76,3 @@ def test_inner_products_of_random_features_approximate_the_mean_of_two_kernels()
     kernel = (np.exp(-squares / (0.25 * median)) + np.exp(-squares / median)) / 2
     assert np.abs(features @ features.T - kernel).mean() < 0.06
     assert (features**2).sum(axis=1) == pytest.approx(1.0, abs=0.25)
-
-
-def test_several_draws_are_averaged():
-    (source, labels), (target, truth) = domain(5, 2), domain(6, 2)
-    probs = np.eye(3)[truth]
-    single = [joint_discrepancy(source, labels, target, probs, (seed,)) for seed in range(4)]
-    assert len(set(single)) == 4
-    assert joint_discrepancy(source, labels, target, probs, range(4)) == pytest.approx(np.mean(single), rel=1e-12)

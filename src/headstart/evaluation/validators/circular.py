@@ -6,7 +6,7 @@ from headstart.evaluation.validator_inputs import ValidatorInputs, right_of
 from headstart.evaluation.validators import deciding
 
 
-@deciding(tolerance=0.01)
+@deciding
 def circular(inputs: ValidatorInputs) -> float | None:
     """Share of source rows that get their label back from a fit of the same method in the opposite direction.
 
@@ -18,6 +18,6 @@ def circular(inputs: ValidatorInputs) -> float | None:
     Reference: Bruzzone & Marconcini, "Domain Adaptation Problems: A DASVM Classification Technique and a Circular Validation
         Strategy", TPAMI 2010, section 4.
     """
-    if inputs.circular_probs is None or inputs.circular_labels is None:
+    if inputs.circular_probs is None:
         return None
-    return float(right_of(inputs.circular_probs, inputs.circular_labels).mean())
+    return float(right_of(inputs.circular_probs, inputs.source_labels).mean())

@@ -1,28 +1,32 @@
-"""Joint match: whether features and classes have the joint distribution of the source, up to an affine map."""
+"""Joint match: whether features and classes have the joint distribution of the source, as the candidate assumes it changed."""
 
 from __future__ import annotations
 
 from headstart.evaluation.validator_inputs import ValidatorInputs
-from headstart.evaluation.validators import deciding
 from headstart.shift.tests.joint_discrepancy import joint_discrepancy
 
 NUM_DRAWS = 6
-"""Draws of random features that are averaged: with one draw their error is as large as the differences between candidates."""
+"""Draws of random features that are summed: with one draw their error is as large as the differences between candidates."""
 
 
-@deciding()
 def joint_match(inputs: ValidatorInputs) -> float | None:
-    """Minus the joint discrepancy: how far the joint distribution of features and predicted classes is from that of the source.
+    """Minus the joint discrepancy of the target from the source, as a multiple of what chance leaves.
 
-    About 0 for classes that fit, lower for others; None without source rows. Where a rotation or reflection of the source
-    explains the target, the source rows are rotated first.
+    About -1 for right classes where nothing but what the candidate assumes has changed, lower for others; None where the
+    candidate's assumption leaves no source row with weight.
 
-    Limits: a shift of the features that no affine map expresses counts as discrepancy whatever the classes are; with few rows a
-        class the value is mostly noise.
+    Limits: with few rows a class the value is mostly noise, and classes that the source's own classes explain as well, such as
+    other shares of them, cannot be told from right ones.
 
     Reference: see `joint_discrepancy`.
     """
-    if inputs.source_features is None or inputs.source_labels is None:
+    if not inputs.source_weights.sum() > 0:
         return None
-    rows = inputs.source_features if inputs.rotated_features is None else inputs.rotated_features
-    return -joint_discrepancy(rows, inputs.source_labels, inputs.target_features, inputs.target_probs, range(NUM_DRAWS))
+    return -joint_discrepancy(
+        inputs.source_features,
+        inputs.source_weights,
+        inputs.source_labels,
+        inputs.target_features,
+        inputs.target_probs,
+        range(NUM_DRAWS),
+    )

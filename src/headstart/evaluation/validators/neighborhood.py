@@ -6,6 +6,7 @@ import numpy as np
 
 from headstart.core.rows import unit_rows
 from headstart.core.spacing import evenly_spaced
+from headstart.core.types import Floats, Integers
 from headstart.evaluation.validator_inputs import ValidatorInputs
 from headstart.evaluation.validators import deciding
 from headstart.heads.neighbor_graph import nearest
@@ -16,7 +17,7 @@ MOST_ROWS = 2_000
 """Evenly spaced rows that are compared; the cosines of all their pairs are computed."""
 
 
-@deciding(tolerance=0.01)
+@deciding
 def neighborhood(inputs: ValidatorInputs) -> float | None:
     """Share of a row's nearest neighbors with the same predicted class, corrected for chance.
 
@@ -28,15 +29,19 @@ def neighborhood(inputs: ValidatorInputs) -> float | None:
     Reference: the cluster assumption of Chapelle & Zien, "Semi-Supervised Classification by Low Density Separation", AISTATS
         2005; agreement of neighbors corrected for chance as in Cohen, "A coefficient of agreement for nominal scales", 1960.
     """
-    num = len(inputs.target_probs)
-    if num < 3:
+    if len(inputs.target_probs) < 3:
         return None
-    rows = evenly_spaced(num, MOST_ROWS)
-    features = np.asarray(inputs.target_features[rows], np.float64)
-    directions = unit_rows(features - features.mean(axis=0))
+    return float(neighbor_agreement(inputs.target_features, inputs.predicted).mean())
+
+
+def neighbor_agreement(features: Floats, predicted: Integers) -> Floats:
+    """The same of each compared row, float64 [row]; evenly spaced rows [target, feature] and classes [target] are compared."""
+    rows = evenly_spaced(len(features), MOST_ROWS)
+    centered = np.asarray(features[rows], np.float64)
+    directions = unit_rows(centered - centered.mean(axis=0))
     index = nearest(directions, directions, NUM_NEIGHBORS, same=True).index
-    predicted = inputs.predicted[rows]
-    observed = float((predicted[index] == predicted[:, None]).mean())
-    counts = np.bincount(predicted)
+    classes = predicted[rows]
+    observed = (classes[index] == classes[:, None]).mean(axis=1)
+    counts = np.bincount(classes)
     expected = float((counts * (counts - 1)).sum() / (len(rows) * (len(rows) - 1)))
-    return (observed - expected) / (1.0 - expected) if expected < 1.0 else 0.0
+    return np.asarray((observed - expected) / (1.0 - expected)) if expected < 1.0 else np.zeros(len(rows))

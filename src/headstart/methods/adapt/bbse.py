@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
 from headstart.methods.heads import ProjectedHead
+from headstart.shift.hypotheses import Change
 from headstart.shift.label_shift import confused_shares
 from headstart.shift.projected_domains import ProjectedDomains
 
@@ -21,6 +22,8 @@ class BBSE(FeatureAdaptation):
     Reference: Lipton, Wang & Smola, "Detecting and Correcting for Label Shift with Black Box Predictors", ICML 2018.
     Differs: probabilities are corrected instead of training again with weights.
     """
+
+    assumes: ClassVar[Change] = "class shares"
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda source, labels, target, _: confused_shares(source, labels, target))

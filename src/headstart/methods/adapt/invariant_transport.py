@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import MovedSource
+from headstart.shift.hypotheses import Change
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.transport import best_rotation
 
@@ -23,6 +24,8 @@ class InvariantTransport(MovedSource):
 
     Reference: Alvarez-Melis, Jegelka & Jaakkola, "Towards Optimal Transport with Global Invariances", AISTATS 2019.
     """
+
+    assumes: ClassVar[Change] = "rotation"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
         ours, theirs = domains.source.mean(axis=0), domains.target.mean(axis=0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, shifted_head
 from headstart.methods.heads import ProjectedHead
+from headstart.shift.hypotheses import Change
 from headstart.shift.label_shift import likely_shares
 from headstart.shift.projected_domains import ProjectedDomains
 
@@ -22,6 +23,8 @@ class MLLS(FeatureAdaptation):
         Computation 2002; calibration as in Alexandari, Kundaje & Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration
         is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
     """
+
+    assumes: ClassVar[Change] = "class shares"
 
     def head_of(self, domains: ProjectedDomains) -> tuple[ProjectedHead, float]:
         return shifted_head(domains, lambda _, __, target, shares: likely_shares(target, shares))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 
 from headstart.methods._feature_adaptation import FeatureAdaptation, head_of_ridge
 from headstart.methods.heads import ProjectedHead
+from headstart.shift.hypotheses import Change
 from headstart.shift.projected_domains import ProjectedDomains
 from headstart.shift.shared_mixture import fit_shared_mixture
 
@@ -31,6 +32,8 @@ class SharedMixture(FeatureAdaptation):
     Attributes:
         num_axes: Principal axes of both domains that are kept: few, as a covariance has half as many numbers as their square.
     """
+
+    assumes: ClassVar[Change] = "source weights"
 
     num_axes: Annotated[int, Field(ge=2, le=64)] = 16
 

@@ -15,6 +15,7 @@ from headstart.methods._feature_adaptation import adapted_head
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import ridge_head
 from headstart.methods.model import Model
+from headstart.shift.hypotheses import Change
 from headstart.shift.projected_domains import projected_domains
 from headstart.training.settings import Training
 
@@ -37,6 +38,7 @@ class SourceOnly(Method):
         blocks: What the head sees.
     """
 
+    assumes: ClassVar[Change] = "nothing"
     needs: ClassVar[tuple[Need, ...]] = ("source",)
     tried_by_run: ClassVar[bool] = True
 

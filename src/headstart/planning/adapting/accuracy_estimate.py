@@ -85,8 +85,7 @@ def findings_of(
             evidence={
                 "estimated_accuracy": round(unadapted.value, 4),
                 "majority_share": round(majority, 4),
-                "label_ratio": round(pair.shift.label_ratio, 2),
-                "feature_ratio": round(pair.shift.feature_ratio, 2),
+                "p_value": round(pair.shift.p_value, 4),
             },
             advice="Label some target images: `headstart label` says which; or choose another source.",
         )

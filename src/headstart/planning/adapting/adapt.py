@@ -85,7 +85,7 @@ def adaptation_to(
     before = estimated_accuracy(pair.held_out_probs, pair.held_out_labels, unadapted)
     return Adaptation(
         chosen=chosen,
-        shift=pair.shift,
+        shift=verdict.shift,
         candidates=verdict.candidates,
         reasons=(*verdict.reasons, *filter(None, [decided.reason])),
         findings=tuple(findings_of(pair, before, chosen, predicted, unadapted_predicted, fits=verdict.fits)),

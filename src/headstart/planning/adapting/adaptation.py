@@ -8,8 +8,8 @@ from typing import Any, Literal
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.core.records import Record, renamed
+from headstart.planning.adapting.shift_kind import ShiftKind
 from headstart.planning.results import Verdict
-from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 UNADAPTED = "source_only"
 """The kind of the method that adapts nothing."""

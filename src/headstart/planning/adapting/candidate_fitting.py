@@ -61,13 +61,11 @@ class FittedCandidate:
     Attributes:
         fit: How it was fitted.
         target_probs: Of the target rows of the domain pair, float64 [target, class]; None where it could not be fitted.
-        held_out_probs: Of held-out source rows, by the unadapted model; None for others.
         fit_back: Makes `circular_probs`.
     """
 
     fit: CandidateFit
     target_probs: Floats | None = field(repr=False, default=None)
-    held_out_probs: Floats | None = field(repr=False, default=None)
     fit_back: Callable[[], Floats | None] = field(repr=False, default=lambda: None)
 
     @property
@@ -222,7 +220,7 @@ class CandidateFitter:
             return FittedCandidate(fit)
         target, circular = arrays["target"], arrays.get("circular")
         fit_back = (lambda: self._circular_probs(method, inputs, target)) if circular is None else lambda: circular
-        return FittedCandidate(fit, target, arrays.get("held"), fit_back)
+        return FittedCandidate(fit, target, fit_back)
 
     def _arrays(self, step: str, inputs: dict[str, Any]) -> dict[str, Floats]:
         """What a step wrote; nothing where it failed."""
@@ -252,19 +250,13 @@ class CandidateFitter:
         arrays = {"target": model.predict(pair.target).probs}
         if not np.isfinite(arrays["target"]).all():
             raise DataError("its probabilities are not finite numbers")
-        if method.kind() == UNADAPTED:
-            arrays["held"] = pair.held_out_probs
-        if model.backbone is not self.backbone and self._may_fit_back(arrays["target"]):
+        if model.backbone is not self.backbone and _may_fit_back(arrays["target"]):
             arrays["circular"] = self._fitted_back(method, model.backbone.network, arrays["target"])
         return arrays
 
-    def _may_fit_back(self, probs: Floats) -> bool:
-        """Whether target probabilities can be fitted to, and circular validation has a meaning."""
-        return len(np.unique(probs.argmax(axis=1))) > 1 and self.pair.shift.kind != "labels"
-
     def _circular_probs(self, method: Method, inputs: dict[str, Any], probs: Floats) -> Floats | None:
         """Probabilities of source rows by a fit back, made now or read from the steps; None where none can be made."""
-        if not self._may_fit_back(probs):
+        if not _may_fit_back(probs):
             return None
 
         def make(folder: Path) -> CandidateFit:
@@ -299,6 +291,11 @@ def fit_adapted(
 
 def _unfitted(method: Method, fault: str) -> FittedCandidate:
     return FittedCandidate(CandidateFit(kind=method.kind(), method=settings_of(method), fault=fault, seconds=0.0))
+
+
+def _may_fit_back(probs: Floats) -> bool:
+    """Whether target probabilities can be fitted to: they name two classes."""
+    return len(np.unique(probs.argmax(axis=1))) > 1
 
 
 def _write(folder: Path, arrays: dict[str, Floats]) -> None:

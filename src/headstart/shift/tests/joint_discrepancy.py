@@ -1,78 +1,90 @@
-"""Joint discrepancy: distance of the joint distributions of features and classes of two domains, up to an affine map."""
+"""Joint discrepancy: how far the joint distribution of features and classes of a target is from that of weighted source rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaincc
 
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
-from headstart.shift.moments import Moments, monge_matrix, shrunk_covariance, transported
 from headstart.shift.random_features import RandomFeatures
 
 
 def joint_discrepancy(
-    source: Floats, labels: Integers, target: Floats, probs: Floats, seeds: Sequence[int], *, moved: bool = True
+    source: Floats, weights: Floats, labels: Integers, target: Floats, probs: Floats, seeds: Sequence[int]
 ) -> float:
-    """Squared distance of the joint distributions of features and classes, if target rows had those class probabilities.
+    """Squared distance of the joint distributions of features and classes, as a multiple of what chance leaves.
 
-    Source rows are weighted to the target's class frequencies and transported by a shift of the mean or by the linear Monge map,
-    whichever leaves less; with `moved` False they stay. So what adaptation may change is removed, and wrong classes remain. The
-    value is about 0 where the classes fit; its bias is subtracted, so that it may be slightly negative.
+    About 1, or less where the source rows were fitted to the target rows, if the weighted source rows and the target rows have
+    one joint distribution and target rows have those class probabilities; larger for other classes. Infinite where no source row
+    has weight.
 
-    `source` is [source, axis], `labels` int64 [source], `target` [target, axis], `probs` [target, class]. The value is the mean
-    over draws of random features, one for each of the `seeds`.
+    Args:
+        source: float [source, axis].
+        weights: Of the source rows, at least 0, float [source]; only their proportions count.
+        labels: int64 [source].
+        target: float [target, axis].
+        probs: Class probabilities of the target rows, float [target, class].
+        seeds: Of the draws of random features, over which distances are summed: one draw errs as much as candidates differ.
 
-    Reference: the kernel on pairs is that of Zhang et al., "Domain Adaptation under Target and Conditional Shift", ICML 2013,
-        section 3; the idea to judge labels by the joint distribution is that of Courty et al., "Joint distribution optimal
-        transportation for domain adaptation", NeurIPS 2017.
-    Differs: random features take the place of kernels.
+    Returns:
+        The distance over its expectation.
+
+    Reference: the kernel on pairs of features and classes is that of Zhang, Schoelkopf, Muandet & Wang, "Domain Adaptation under
+        Target and Conditional Shift", ICML 2013, section 3; that labels can be compared by the joint distribution is the idea of
+        Courty et al., "Joint distribution optimal transportation for domain adaptation", NeurIPS 2017.
+    Differs: random features take the place of kernels. The expectation is that of a bootstrap which multiplies the deviation of
+        each row from the mean of its class, for source rows, or of all rows, for target rows, by a standard normal number.
     """
-    truth = one_hot(labels, probs.shape[1])
-    counts = truth.sum(axis=0)
-    weights = (probs.mean(axis=0) / np.maximum(counts, 1.0))[labels]
-    if weights.sum() <= 0:
+    total = weights.sum()
+    if not (np.isfinite(total) and total > 0):
         return float("inf")
-    weights = weights / weights.sum()
-    joint = truth * weights[:, None]
-    sources = _transported(source, weights, target) if moved else [source]
-    gaps = []
+    shares, given = weights / total, probs / len(target)
+    joint = one_hot(labels, probs.shape[1]) * shares[:, None]
+    class_shares = np.maximum(joint.sum(axis=0), 1e-300)
+    squared = expected = 0.0
     for seed in seeds:
         features = RandomFeatures.of(target, seed)
-        there = _class_means(features(target), probs / len(target))
-        gaps.append(min(_squared_distance(_class_means(features(rows), joint), there) for rows in sources))
-    return float(np.mean(gaps))
+        here, there = features(source), features(target)
+        ours, theirs = joint.T @ here, given.T @ there
+        squared += float(((ours - theirs) ** 2).sum())
+        deviations = ((here - (ours / class_shares[:, None])[labels]) ** 2).sum(axis=1)
+        expected += float(shares**2 @ deviations)
+        expected += float((given**2).sum(axis=1) @ (there**2).sum(axis=1) - (theirs**2).sum() / len(target))
+    return squared / max(expected, 1e-300)
 
 
-def _transported(source: Floats, weights: Floats, target: Floats) -> list[Floats]:
-    """Weighted source rows with the target's mean, and those with its covariance as well."""
-    before, after = _moments(source, weights), _moments(target, np.full(len(target), 1.0 / len(target)))
-    matrices = np.eye(source.shape[1]), monge_matrix(before.covariance, after.covariance)
-    return [transported(source, before, after, one) for one in matrices]
+def joint_p_value(
+    ratio: float, source: Floats, weights: Floats, labels: Integers, target: Floats, probs: Floats, seeds: Sequence[int]
+) -> float:
+    """The p-value of a joint discrepancy of that ratio; the other arguments are those of `joint_discrepancy`.
 
+    Where source rows were fitted to the target rows it is too large. 0 where no source row has weight.
 
-def _moments(rows: Floats, weights: Floats) -> Moments:
-    mean = weights @ rows
-    return Moments(mean, shrunk_covariance((rows - mean) * np.sqrt(weights * len(rows))[:, None]))
-
-
-class _ClassMeans(NamedTuple):
-    """Class sums of weighted features, and their squared lengths without what each row adds by itself."""
-
-    sums: Floats
-    squares: Floats
-
-
-def _class_means(features: Floats, weights: Floats) -> _ClassMeans:
-    sums, squared = weights.T @ features, weights**2
-    own = (features**2).sum(axis=1) @ squared
-    total = weights.sum(axis=0) ** 2
-    pairs = total - squared.sum(axis=0)
-    scale = np.divide(total, pairs, out=np.zeros_like(total), where=pairs > 1e-12 * np.maximum(total, 1e-300))
-    return _ClassMeans(sums, ((sums**2).sum(axis=1) - own) * scale)
-
-
-def _squared_distance(one: _ClassMeans, other: _ClassMeans) -> float:
-    return float((one.squares + other.squares).sum() - 2.0 * (one.sums * other.sums).sum())
+    Reference: Satterthwaite, "An Approximate Distribution of Estimates of Variance Components", Biometrics 1946, for a gamma
+        distribution with the first two moments of the bootstrap's distance.
+    """
+    total = weights.sum()
+    if not (np.isfinite(total) and total > 0):
+        return 0.0
+    shares, given, truth = weights / total, probs / len(target), one_hot(labels, probs.shape[1])
+    class_shares = np.maximum(truth.T @ shares, 1e-300)
+    ours, theirs, cross = (np.zeros(shape) for shape in ((len(source),) * 2, (len(target),) * 2, (len(source), len(target))))
+    for seed in seeds:
+        features = RandomFeatures.of(target, seed)
+        here, there = features(source), features(target)
+        means = ((truth * shares[:, None]).T @ here / class_shares[:, None])[labels]
+        deviations = (here - means) * shares[:, None]
+        ours += deviations @ deviations.T
+        theirs += there @ there.T
+        cross += deviations @ there.T
+    ours *= labels[:, None] == labels
+    theirs *= given @ given.T
+    theirs += theirs.mean() - theirs.mean(axis=0) - theirs.mean(axis=1, keepdims=True)
+    cross *= given.T[labels]
+    cross -= cross.mean(axis=1, keepdims=True)
+    mean = float(np.trace(ours) + np.trace(theirs))
+    variance = max(2.0 * float((ours**2).sum() + (theirs**2).sum() + 2.0 * (cross**2).sum()), 1e-300)
+    return float(gammaincc(mean**2 / variance, ratio * mean**2 / variance))
