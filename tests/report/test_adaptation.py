@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from headstart.shift.tests.label_or_feature_shift import ShiftKind
 
 from headstart.core.estimate import Estimate
 from headstart.planning.adapting.adaptation import Adaptation, DomainMap, MapPoint, ValidatorScores
+from headstart.planning.adapting.shift_kind import ShiftKind
 from headstart.report.brief import brief_of
 from headstart.report.domain_panels import MARGIN, SIDE, domain_panels
 from headstart.report.html import headline, report_html
@@ -28,7 +28,7 @@ def candidate(name: str, neighborhood: float | None, rejection: str = "", change
 def adaptation(chosen: tuple[str, ...] = ("coral",), num_labeled: int = 0) -> Adaptation:
     return Adaptation(
         chosen=chosen,
-        shift=ShiftKind(kind="features", p_value=0.003, label_ratio=20, feature_ratio=1, rotation_ratio=None, shares=(0.5, 0.5)),
+        shift=ShiftKind(kind="features", p_value=0.003, ratios={"class shares": 20, "features": 1}, sufficient=("features",)),
         candidates=(candidate("source_only", 0.4), candidate("coral", 0.8, changed=0.25), candidate("mlls", None, "it <fails>")),
         reasons=("The target looks different.", "coral is accepted."),
         findings=(),
@@ -67,7 +67,8 @@ def test_it_shows_reasons_estimates_scores_and_what_can_have_been_lost(make_run)
     assert "No target label was read." in section
     assert "25.0% of the target images got another class than from the unadapted model" in section
     assert '<th scope="row">coral</th><td class="n">0.750</td><td class="n">−0.012</td><td class="n">0.800</td>' in section
-    assert "Circular, joint match, neighborhood decide" in section
+    assert "Circular, neighborhood together decide where no explanation suffices." in section
+    assert '<tr class="is-chosen"><th scope="row">Features</th>' in section
     assert '<th scope="row">mlls<span class="sub">it &lt;fails&gt;</span></th>' in section
     assert "target, predicted a &lt;b&gt;" in section
     assert section.count("<circle") == 6

@@ -130,12 +130,12 @@ def test_an_explanation_that_suffices_is_taken_without_a_way_back():
         (
             0.9,
             ("coral",),
-            "No explanation suffices, and validators accept the best one, by coral, linear_monge: circular and neighborhood sum to",
+            "No explanation suffices, and validators accept the best one, by coral, linear_monge: circular and neighborhood sum",
         ),
         (
             0.1,
             (),
-            "No explanation suffices, and validators reject the best one, by coral, linear_monge: circular and neighborhood sum to",
+            "No explanation suffices, and validators reject the best one, by coral, linear_monge: circular and neighborhood sum",
         ),
         (
             DataError("No way back."),
