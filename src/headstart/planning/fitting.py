@@ -21,6 +21,7 @@ from headstart.core.steps import Steps
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
 from headstart.data.reading import read_task
+from headstart.data.sources.source_classes import only_source_classes
 from headstart.data.sources.task_with_sources import only_sources
 from headstart.data.task import Task
 from headstart.features.prediction_engine import settle_prediction_engine
@@ -59,7 +60,8 @@ def task_of_plan(plan: Plan) -> Task:
         plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
         leave_domain_out=plan.leave_domain_out,
     )  # fmt: skip
-    return task if plan.domains is None else only_sources(task, plan.domains)
+    task = task if plan.domains is None else only_sources(task, plan.domains)
+    return task if plan.source_classes is None else only_source_classes(task, plan.source_classes)
 
 
 def backbone_of(plan: Plan) -> Backbone:

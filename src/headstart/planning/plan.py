@@ -102,6 +102,8 @@ class Plan(Shown, Recipe):
         sources: Places of labeled images of other domains.
         target_domains: The target's names in the data's own column of domains, whose other domains are sources.
         domains: Names of the sources that are used; all where it is left out, none where it is empty.
+        source_classes: Classes whose images of sources are used; all where it is left out. Every method matches the target with
+            these alone.
         seed: The seed of split, folds and training.
         per_class: Labeled training rows kept a class; None for all.
         test: Share of the labeled rows that is set aside as a test; None for the default of `read_task`.
@@ -123,6 +125,7 @@ class Plan(Shown, Recipe):
     sources: tuple[str, ...] = ()
     target_domains: tuple[str, ...] = ()
     domains: tuple[str, ...] | None = None
+    source_classes: tuple[str, ...] | None = None
     seed: int = 0
     per_class: int | None = None
     test: float | None = None

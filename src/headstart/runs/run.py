@@ -46,7 +46,7 @@ Kind = TypeVar("Kind", bound=Record)
 STAGES = {
     "inspect": ("inspect",),
     "rank": ("rank",),
-    "decide": ("sources", "decide", "adapt"),
+    "decide": ("sources", "decide", "presence", "adapt"),
     "fit": ("first", "fit", "refit"),
     "evaluate": ("evaluate",),
 }

@@ -17,10 +17,12 @@ from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Names, Pretrained
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
+from headstart.core.findings import Finding
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import unstoppable
+from headstart.data.sources.source_classes import only_source_classes
 from headstart.data.sources.task_with_sources import only_sources, with_source_as_train
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
@@ -28,6 +30,7 @@ from headstart.methods.base import check_needs, settings_of
 from headstart.novelty.open_set import open_set_finding
 from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
+from headstart.planning.adapting.class_presence import ClassPresence, classes_of_target
 from headstart.planning.deciding import decide as deciding
 from headstart.planning.deciding.closed_forms import FEW_LABELS
 from headstart.planning.deciding.options import Options
@@ -178,7 +181,7 @@ def decide_in(workspace: Workspace, task: Task, ranking: Ranking, request: Reque
         raise PlanError(f"{sources.sentence} {request.method} needs one: leave out --method, or name another source.")
     used = only_sources(task, sources.used)
     if asks_for_adapting(used):
-        plan = _adapted(used, ranking, request, workspace, steps)
+        used, plan = _adapted(used, ranking, request, workspace, steps)
     else:
         weights = {one.name: one.weight for one in sources.sources if one.used}
         plan = _decided(used, ranking, request, workspace, steps, weights)
@@ -231,8 +234,11 @@ def asks_for_adapting(task: Task) -> bool:
     return task.source is not None and task.unlabeled is not None and few
 
 
-def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> Plan:
-    """The plan that adapts to the target; the adaptation is written unless the user named the method."""
+def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspace, steps: Steps) -> tuple[Task, Plan]:
+    """The task without the source's classes that the target does not show, and the plan that adapts to the target.
+
+    The adaptation is written, unless the user named the method, to which all classes are given.
+    """
     options, weights, before = request.options, request.weights, workspace.run.adaptation
     _check_options(options, request.minutes)
     given = [one for one in (request.minutes, before.minutes if before else None) if one is not None]
@@ -245,8 +251,11 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     }  # fmt: skip
     if options.method is not None:
         check_needs(method_from(options.chosen(options.method)), task)
-        return Plan(**about, method=options.chosen(options.method), reasons=("The method was asked for.",))
-    found = _adaptation(workspace, task, load_backbone(name, weights, pixels, task.seed), minutes, recipe, steps)
+        return task, Plan(**about, method=options.chosen(options.method), reasons=("The method was asked for.",))
+    backbone = load_backbone(name, weights, pixels, task.seed)
+    presence = _presence(task, backbone, steps)
+    task = only_source_classes(task, presence.present)
+    found = _adaptation(workspace, task, backbone, minutes, recipe, steps, presence.findings)
     methods = {one.name: settings_of(method_from(one.method)) for one in found.candidates}
     first, *others = found.chosen
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
@@ -255,15 +264,23 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
         for one in found.candidates
         if one.name not in found.chosen
     ]
-    return Plan(
+    return task, Plan(
         **about, method=methods[first], partners=tuple(partners), verdict=found.verdict, reasons=found.reasons,
-        rejected=tuple(rejected),
+        rejected=tuple(rejected), source_classes=presence.present if presence.missing else None,
     )  # fmt: skip
 
 
+def _presence(task: Task, backbone: Backbone, steps: Steps) -> ClassPresence:
+    """Which classes of the source the target shows."""
+    inputs = {"task": task.fingerprint, "backbone": backbone.identity}
+    with stage("comparing the classes of source and target"), unstoppable():
+        return steps.run("presence", inputs, ClassPresence, lambda _: classes_of_target(task, backbone))
+
+
 def _adaptation(
-    workspace: Workspace, task: Task, backbone: Backbone, minutes: float | None, recipe: Training, steps: Steps
-) -> Adaptation:
+    workspace: Workspace, task: Task, backbone: Backbone, minutes: float | None, recipe: Training, steps: Steps,
+    noticed: tuple[Finding, ...],
+) -> Adaptation:  # fmt: skip
     """Which models predict the target; it is written, in place of the decision of a call that ended before."""
     inputs = {"task": task.fingerprint, "backbone": backbone.identity, "minutes": minutes, "training": recipe.to_dict()}
 
@@ -274,8 +291,9 @@ def _adaptation(
         found = steps.run("adapt", inputs, Adaptation, adaptation, lambda found, _: found.stopped != "interrupted")
         with unstoppable():
             unknown = open_set_finding(task, backbone)
-    if unknown:
-        found = found.model_copy(update={"findings": (*found.findings, unknown)})
+    noticed = (*noticed, *([unknown] if unknown else []))
+    if noticed:
+        found = found.model_copy(update={"findings": (*found.findings, *noticed)})
     workspace.write(found)
     workspace.drop(Decision)
     return found
