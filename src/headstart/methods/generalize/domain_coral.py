@@ -23,6 +23,7 @@ class DomainCoral(DomainGeneralization):
     """Does what erm does and aligns the means and covariances of every two source domains.
 
     Features that the sources share are likelier to hold in an unseen domain.
+    On rotated digits it is 0.8 points below erm (error 2.0, one seed, 38 steps; `benchmarks.domain_generalization`).
 
     Needs: labeled pictures of two source domains or more; none of the target.
     Helps: a little, in some comparisons, beyond erm.

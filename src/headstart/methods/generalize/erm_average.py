@@ -25,6 +25,7 @@ class ErmAverage(DomainGeneralization):
     """Does what erm does, and deploys the plain mean of the weights from a share of the training on.
 
     The mean lies in a flat minimum, where a shift of the data changes the loss less.
+    On rotated digits it is 2.3 points below erm (error 1.1, one seed, 38 steps; `benchmarks.domain_generalization`).
 
     Needs: labeled source pictures; none of the target.
     Helps: most reliably of all such methods, for the price of a second set of weights.
