@@ -37,9 +37,9 @@ LEAST_FRACTION = 0.5
 the source's proportions. Midway between a class that is missing and one that is not; chosen, not measured."""
 SMALLEST_WEIGHT = 1e-6
 """The smallest weight of a source row: ridge takes positive ones alone."""
-LEAST_RATIO = 1.15
-"""The least ratio of neighbor agreements after and before classes are weighted. It was 0.92 to 1.13 on 20 draws of ten pairs of
-domains with nothing missing, and 1.10 to 1.59 with half of the classes missing (18 of 20 at least 1.2)."""
+LEAST_RATIO = 1.3
+"""The least ratio of neighbor agreements after and before classes are weighted. On 20 draws of ten pairs of domains it was 0.92
+to 1.13 with nothing missing, 1.05 to 1.27 with a fifth of the classes missing, and above 1.3 in 15 of 20 with half missing."""
 LEVEL = 0.05
 """Level of the test that the ratio is larger: the usual one."""
 DRAWS = 2_000
