@@ -122,7 +122,7 @@ def test_a_fit_that_nothing_was_decided_for_is_short() -> None:
 def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     adaptation = SimpleNamespace(
         verdict="transfer",
-        sentence="A model adapted by coral predicts, accepted by validators.",
+        sentence="A model adapted by coral predicts, accepted by model selection.",
         estimate_sentence="Estimated accuracy on the target 81.0%.",
         reasons=("Looks different.", "coral passes."),
         accuracy=Estimate(value=0.81, low=0.75, high=0.87),
@@ -133,7 +133,7 @@ def test_a_run_that_adapted_gives_its_estimate_and_why() -> None:
     assert lines[:8] == [
         "Result    Adapted to the target: by its own confidence about 81 of 100 images get the right label.",
         "Verdict   transfer",
-        "          A model adapted by coral predicts, accepted by validators.",
+        "          A model adapted by coral predicts, accepted by model selection.",
         "          coral passes.",
         "Sources   near is used.",
         "Estimate  Estimated accuracy on the target 81.0%.",

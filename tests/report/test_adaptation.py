@@ -102,7 +102,7 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
         update={"num_train": 0, "train_counts": (0, 0), "num_source": 71, "source_domains": ("x",)}
     )
     page = report_html(replace(run, decision=None, adaptation=adaptation(), task_summary=summary), task)
-    assert '<p class="quote">A model adapted by coral predicts, accepted by validators.</p>' in page
+    assert '<p class="quote">A model adapted by coral predicts, accepted by model selection.</p>' in page
     assert "from its agreement with the adapted one. coral is accepted.</p>" in page
     assert "says what was tried and how it was decided" in page
     assert "written by hand" not in page

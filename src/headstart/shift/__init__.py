@@ -1,1 +1,1 @@
-"""Two domains: moments, transport, label shift, and tests of what kind of shift it is."""
+"""Two domains: moments, transport, label shift, explanations of a shift, and tests of them."""

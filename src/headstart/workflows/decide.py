@@ -49,7 +49,7 @@ FEWEST_LABELED = 50
 """Labeled images up to which folds cannot decide, however few the classes: an accuracy has a standard error of six points."""
 
 
-NOT_CHOSEN = "the validators did not select it"
+NOT_CHOSEN = "model selection did not choose it"
 NOTHING_RANKED = "No pretrained model was ranked: --only scratch leaves out what transfers."
 
 

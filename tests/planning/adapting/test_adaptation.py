@@ -44,21 +44,21 @@ def adaptation(*chosen: str, kind: str = "features", **changes: Any) -> Adaptati
 
 SKIPPED = (candidate("source_only", 0.4), candidate("coral", None))
 CASES = [
-    (adaptation("coral"), "transfer", "A model adapted by coral predicts, accepted by validators."),
+    (adaptation("coral"), "transfer", "A model adapted by coral predicts, accepted by model selection."),
     (
         adaptation("coral", "jdot", "tca"),
         "transfer",
-        "Models adapted by coral, jdot and tca predict together, accepted by validators.",
+        "Models adapted by coral, jdot and tca predict together, accepted by model selection.",
     ),
     (
         adaptation("coral", num_labeled=20),
         "transfer",
-        "A model adapted by coral predicts, accepted by validators and not contradicted by 20 labeled target images.",
+        "A model adapted by coral predicts, accepted by model selection and not contradicted by 20 labeled target images.",
     ),
     (
         adaptation("coral", num_labeled=20, label_p_value=0.3),
         "transfer",
-        "A model adapted by coral predicts, accepted by validators and not contradicted by 20 labeled target images.",
+        "A model adapted by coral predicts, accepted by model selection and not contradicted by 20 labeled target images.",
     ),
     (
         adaptation("coral", num_labeled=20, label_p_value=0.012, accepted=False),

@@ -101,7 +101,7 @@ class Adaptation(Record):
         stopped: "interrupted" or "over" where trying was ended by Ctrl-C or by the clock; empty elsewhere.
         unfinished: What there was no time for, and how to go on; empty where nothing was left out.
         minutes: The budget; None where none was given, and what is trained was not tried.
-        accepted: Whether validators accept adapted models, not necessarily those that labels chose.
+        accepted: Whether model selection, without labels, accepts adapted models, not necessarily those that labels chose.
         label_p_value: Where labeled target rows chose the adapted models, that the best one is no better than the unadapted
             model, by McNemar's test, times the number of candidates that it is the best of; None where labels did not choose.
     """
@@ -137,7 +137,7 @@ class Adaptation(Record):
     def verdict(self) -> Verdict:
         """Whether adapted models are better than the unadapted one, as far as is known.
 
-        "transfer": adapted models predict, and validators accept them, which labels, where there are some, do not overrule; or
+        "transfer": adapted models predict, and model selection accepts them, which labels, if there are some, do not overrule; or
         labels show that they are better, at `LEVEL` after a correction for the number of candidates. "not judged": nothing could
         be compared, or an error about the source was found. "no difference": all else.
         """
@@ -187,7 +187,8 @@ class Adaptation(Record):
             shown = "better" if self.shown_by_labels else "not shown to be better"
             p_value = 1.0 if self.label_p_value is None else self.label_p_value
             return f"{shown} than the unadapted one on {images} (p = {p_value:.2g}, corrected for the number of candidates)"
-        return f"accepted by validators and not contradicted by {images}" if self.num_labeled else "accepted by validators"
+        accepted = "accepted by model selection"
+        return f"{accepted} and not contradicted by {images}" if self.num_labeled else accepted
 
     @property
     def likely_accuracy(self) -> Estimate:

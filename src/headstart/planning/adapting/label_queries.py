@@ -16,8 +16,8 @@ from headstart.planning.adapting import consensus
 from headstart.planning.adapting.adaptation import UNADAPTED
 
 LARGEST_P_VALUE = 0.25
-"""The largest p-value of McNemar's test at which a candidate that validators did not choose replaces the unadapted model. Chosen,
-not measured: it is large because the rows to label are those on which candidates differ, and one choice is made."""
+"""The largest p-value of McNemar's test at which a candidate that was not chosen without labels replaces the unadapted model.
+Chosen, not measured: it is large because the rows to label are those on which candidates differ, and one choice is made."""
 
 
 class LabelChoice(NamedTuple):
@@ -85,13 +85,13 @@ def chosen_by_labels(
     """The candidates that predict, by paired tests on labeled target rows.
 
     If the candidate with most rows right is significantly better than the unadapted model, it is chosen with all candidates whose
-    losses against it are within one standard error: on 20 labels, the single best of twenty candidates is mostly the luckiest.
-    Else the validators' choice stays, unless its ensemble is significantly worse than the unadapted model.
+    losses against it are within one standard error: on 20 labels, the single best of many candidates is mostly the luckiest.
+    Else the choice made without labels stays, unless its ensemble is significantly worse than the unadapted model.
 
     Args:
         labels: Of target rows that no candidate was fitted on, int64 [row].
         predicted: By candidate, int64 [row].
-        favored: The validators' choice, the best first.
+        favored: The choice made without labels, the best first.
         together: Predictions of the ensemble of these, int64 [row].
 
     Returns:

@@ -1,1 +1,1 @@
-"""Tests of a shift: which kind it is and how large."""
+"""Tests of a shift: whether there is one, and whether an explanation of it suffices."""
