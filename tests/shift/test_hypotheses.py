@@ -79,3 +79,8 @@ def test_a_shape_that_fits_in_several_ways_is_not_rotated():
     corners = 1.5 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     (source, labels), (target, truth) = (drawn((1 / 3, 1 / 3, 1 / 3), num, num, corners) for num in (151, 131))
     assert not HYPOTHESES["rotation"](Domains(source, labels, 3.0 - target, 3, 1), np.eye(3)[truth]).weights.any()
+
+
+def test_few_rows_that_could_be_weighted_to_resemble_any_target_are_not():
+    domains, probs = domains_of("rotation")
+    assert not HYPOTHESES["source weights"](domains, probs).weights.any()

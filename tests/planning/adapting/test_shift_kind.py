@@ -59,3 +59,10 @@ def test_a_record_of_an_earlier_version_is_read(old, kind):
         ratios={"class shares": 2.5, "features": 1.5} | rotation,
         sufficient=("class shares", "features", *rotation),
     )
+
+
+def test_a_map_that_alone_suffices_is_uncertain_and_a_kind_without_its_ratio_has_a_sentence():
+    start = "The target looks different from the source (p = 0.02)"
+    alone = ShiftKind(kind="ambiguous", p_value=0.02, ratios=RATIOS, sufficient=("features", "nothing"))
+    assert alone.sentence == f"{start}, and what changed is uncertain: an affine map of the features fits, but may fit by itself."
+    assert ShiftKind(kind="rotation", p_value=0.02, ratios={}).sentence == f"{start}."

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.shift.random_features import NUM_FEATURES, RandomFeatures
-from headstart.shift.tests.joint_discrepancy import joint_discrepancy
+from headstart.shift.tests.joint_discrepancy import joint_discrepancy, joint_p_value
 
 CENTERS = np.random.default_rng(3).normal(size=(3, 5)) * 3.0
 
@@ -44,10 +44,35 @@ def test_the_expectation_is_that_of_the_multiplier_bootstrap():
         ours = shares[own, None] * here[own]
         square += ((ours.sum(axis=0) - given.sum(axis=0)) ** 2).sum()
         centered = shares[own, None] * (here[own] - ours.sum(axis=0) / shares[own].sum())
+        centered /= np.sqrt(1 - ((shares[own] / shares[own].sum()) ** 2).sum())
         multiplied = random.normal(size=(4000, own.sum())) @ centered
         drawn += ((multiplied - random.normal(size=(4000, 29)) @ (given - given.mean(axis=0))) ** 2).sum(axis=1)
     found = joint_discrepancy(source, weights, labels, target, probs, (0,))
     assert found == pytest.approx(square / drawn.mean(), rel=0.02)
+    for ratio in (0.8, 1.2, 1.6):
+        p_value = joint_p_value(ratio, source, weights, labels, target, probs, (0,))
+        assert p_value == pytest.approx((drawn >= ratio * drawn.mean()).mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("rows", [2, 4, 40])
+def test_chance_leaves_about_one_however_few_rows_a_class_has(rows):
+    ratios, rejected = [], 0
+    for seed in range(20):
+        labels = np.repeat(np.arange(3), rows)
+        source = CENTERS[labels] + np.random.default_rng(seed).normal(size=(3 * rows, 5))
+        truth = np.random.default_rng(seed + 50).integers(0, 3, 61)
+        target, probs = CENTERS[truth] + np.random.default_rng(seed + 100).normal(size=(61, 5)), np.eye(3)[truth]
+        weights = np.ones(3 * rows)
+        ratios.append(joint_discrepancy(source, weights, labels, target, probs, range(2)))
+        rejected += joint_p_value(ratios[-1], source, weights, labels, target, probs, range(2)) < 0.01
+    assert 0.7 < np.mean(ratios) < 1.3
+    assert rejected <= 2
+
+
+def test_source_rows_without_weight_explain_nothing():
+    source, labels = domain(53, 1)
+    target, truth = domain(7, 2)
+    assert joint_p_value(float("inf"), source, np.zeros(53), labels, target, np.eye(3)[truth], (0,)) == 0.0
 
 
 def test_weighted_rows_of_other_class_shares_leave_what_chance_leaves():

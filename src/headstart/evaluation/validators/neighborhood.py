@@ -39,7 +39,8 @@ def neighbor_agreement(features: Floats, predicted: Integers) -> Floats:
     rows = evenly_spaced(len(features), MOST_ROWS)
     centered = np.asarray(features[rows], np.float64)
     directions = unit_rows(centered - centered.mean(axis=0))
-    index = nearest(directions, directions, NUM_NEIGHBORS, same=True).index
+    num = max(1, min(NUM_NEIGHBORS, len(rows) // 4))  # of few rows, all others are no neighbors
+    index = nearest(directions, directions, num, same=True).index
     classes = predicted[rows]
     observed = (classes[index] == classes[:, None]).mean(axis=1)
     counts = np.bincount(classes)

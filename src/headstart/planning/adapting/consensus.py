@@ -17,8 +17,8 @@ MOST_MEMBERS = 4
 ensemble had 87, 89, 88 and 89 % of the best gain, and harmed 1, 0, 1 and 0 of 24 cells: four are as good as eight."""
 
 
-def consensus_of(probs: Mapping[str, Floats]) -> tuple[dict[str, float], tuple[str, ...]]:
-    """How often each candidate agrees with the mean of the ensemble, in [0, 1], and the ensemble's members, the best first.
+def consensus_of(probs: Mapping[str, Floats]) -> tuple[str, ...]:
+    """The members of the ensemble of candidates that agree with its mean, the one that agrees most often first.
 
     The ensemble starts with all candidates. Those that agree with its mean much less than the best does are left out, and the
     mean is taken anew, until the members stay the same. `probs` are float [target, class] by candidate.
@@ -36,4 +36,4 @@ def consensus_of(probs: Mapping[str, Floats]) -> tuple[dict[str, float], tuple[s
         agreement = {name: float((one.argmax(axis=1) == predicted).mean()) for name, one in probs.items()}
         best = max(agreement[name] for name in members)
         staying = [name for name in members if agreement[name] >= LEAST_AGREEMENT * best]
-    return agreement, tuple(sorted(members, key=lambda name: -agreement[name]))
+    return tuple(sorted(members, key=lambda name: -agreement[name]))

@@ -35,10 +35,10 @@ def _from_ratios(values: dict[str, Any]) -> dict[str, Any]:
     """A record of an earlier version, whose explanations were tested without candidates."""
     if "label_ratio" not in values:
         return values
-    rotation = values.pop("turn_ratio", None) or values.pop("rotation_ratio", None)
+    earlier, later = values.pop("turn_ratio", None), values.pop("rotation_ratio", None)
+    rotation = later if earlier is None else earlier
     old = {"class shares": values.pop("label_ratio"), "features": values.pop("feature_ratio"), "rotation": rotation}
     values.pop("shares", None)
-    values.pop("rotation_ratio", None)
     renamed = {"labels": "class shares", "either": "ambiguous", "rotated": "rotation", "turned": "rotation"}
     ratios = {name: ratio for name, ratio in old.items() if ratio is not None}
     sufficient = tuple(name for name, ratio in ratios.items() if ratio <= LARGEST_RATIO)
@@ -71,9 +71,11 @@ class ShiftKind(Record):
             return f"The target has fewer than {FEWEST_TARGET} images, too few to tell what changed."
         if self.kind == "none":
             return f"Source and target pass for one domain (p = {self.p_value:.2g})."
-        if self.kind == "unknown":
-            return f"The target looks different from the source (p = {self.p_value:.2g})."
         differs = f"The target looks different from the source (p = {self.p_value:.2g})"
+        if self.kind == "unknown" or (self.kind != "ambiguous" and self.kind not in self.ratios):
+            return f"{differs}."
+        if self.kind == "ambiguous" and len(self._fitting) < 2:
+            return f"{differs}, and what changed is uncertain: an affine map of the features fits, but may fit by itself."
         if self.kind == "ambiguous":
             found = " or ".join(f"{EXPLAINED_BY[name]} ({ratio:.1f})" for name, ratio in self._fitting)
             return f"{differs}, and what changed is ambiguous: {found}. In brackets: joint discrepancy over that of chance."
@@ -84,7 +86,9 @@ class ShiftKind(Record):
 
     @property
     def _fitting(self) -> list[tuple[str, float]]:
-        return sorted(((name, self.ratios[name]) for name in self.sufficient), key=lambda one: one[1])
+        """The explanations that cannot be told apart, with their ratios, the smallest first."""
+        named = [name for name in self.sufficient if name in ("class shares", "source weights", "features")]
+        return sorted(((name, self.ratios[name]) for name in named), key=lambda one: one[1])
 
     @property
     def why_unadapted(self) -> str:

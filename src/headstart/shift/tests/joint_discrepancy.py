@@ -17,9 +17,10 @@ def joint_discrepancy(
 ) -> float:
     """Squared distance of the joint distributions of features and classes, as a multiple of what chance leaves.
 
-    About 1, or less where the source rows were fitted to the target rows, if the weighted source rows and the target rows have
-    one joint distribution and target rows have those class probabilities; larger for other classes. Infinite where no source row
-    has weight.
+    About 1, or less where the source rows were fitted to the target rows, if the weighted source rows of each class and the
+    target rows have one distribution and target rows have those class probabilities; larger for other classes. The class shares
+    of the source count as given: where they are drawn as well, and not fitted to the target, about 1.2. Infinite where no source
+    row has weight. Classes of a single source row add nothing to what chance leaves.
 
     Args:
         source: float [source, axis].
@@ -36,7 +37,8 @@ def joint_discrepancy(
         Target and Conditional Shift", ICML 2013, section 3; that labels can be compared by the joint distribution is the idea of
         Courty et al., "Joint distribution optimal transportation for domain adaptation", NeurIPS 2017.
     Differs: random features take the place of kernels. The expectation is that of a bootstrap which multiplies the deviation of
-        each row from the mean of its class, for source rows, or of all rows, for target rows, by a standard normal number.
+        each row from the mean of its class, for source rows, or of all rows, for target rows, by a standard normal number;
+        deviations within a class are scaled to be unbiased.
     """
     total = weights.sum()
     if not (np.isfinite(total) and total > 0):
@@ -44,6 +46,7 @@ def joint_discrepancy(
     shares, given = weights / total, probs / len(target)
     joint = one_hot(labels, probs.shape[1]) * shares[:, None]
     class_shares = np.maximum(joint.sum(axis=0), 1e-300)
+    scale = _unbiased(shares, labels, class_shares)
     squared = expected = 0.0
     for seed in seeds:
         features = RandomFeatures.of(target, seed)
@@ -51,7 +54,7 @@ def joint_discrepancy(
         ours, theirs = joint.T @ here, given.T @ there
         squared += float(((ours - theirs) ** 2).sum())
         deviations = ((here - (ours / class_shares[:, None])[labels]) ** 2).sum(axis=1)
-        expected += float(shares**2 @ deviations)
+        expected += float((shares * scale) ** 2 @ deviations)
         expected += float((given**2).sum(axis=1) @ (there**2).sum(axis=1) - (theirs**2).sum() / len(target))
     return squared / max(expected, 1e-300)
 
@@ -71,12 +74,13 @@ def joint_p_value(
         return 0.0
     shares, given, truth = weights / total, probs / len(target), one_hot(labels, probs.shape[1])
     class_shares = np.maximum(truth.T @ shares, 1e-300)
+    scaled = shares * _unbiased(shares, labels, class_shares)
     ours, theirs, cross = (np.zeros(shape) for shape in ((len(source),) * 2, (len(target),) * 2, (len(source), len(target))))
     for seed in seeds:
         features = RandomFeatures.of(target, seed)
         here, there = features(source), features(target)
         means = ((truth * shares[:, None]).T @ here / class_shares[:, None])[labels]
-        deviations = (here - means) * shares[:, None]
+        deviations = (here - means) * scaled[:, None]
         ours += deviations @ deviations.T
         theirs += there @ there.T
         cross += deviations @ there.T
@@ -88,3 +92,10 @@ def joint_p_value(
     mean = float(np.trace(ours) + np.trace(theirs))
     variance = max(2.0 * float((ours**2).sum() + (theirs**2).sum() + 2.0 * (cross**2).sum()), 1e-300)
     return float(gammaincc(mean**2 / variance, ratio * mean**2 / variance))
+
+
+def _unbiased(shares: Floats, labels: Integers, class_shares: Floats) -> Floats:
+    """Factors on deviations from the mean of a class, float64 [source]: the root of n / (n - 1) for n rows of equal weight."""
+    squares = np.bincount(labels, (shares / class_shares[labels]) ** 2, minlength=len(class_shares))
+    rest = 1.0 - squares[labels]
+    return np.asarray(np.where(rest > 1e-9, 1.0 / np.sqrt(np.maximum(rest, 1e-9)), 0.0))
