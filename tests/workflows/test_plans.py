@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from headstart.core.errors import DataError, PlanError
+from headstart.core.types import UNLABELED
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.task import Task
 from headstart.methods import method_from
 from headstart.methods.base import settings_of
 from headstart.planning.plan import Plan
@@ -97,6 +101,21 @@ def test_a_plan_is_read_on_the_data_that_are_given_with_it(monkeypatch):
     assert plan_and_task(PLAN)[0] == "flowers"
     task, plan = plan_and_task("leaves", PLAN, settings={"training.epochs": 3})
     assert (task, plan.data, plan.training.epochs) == ("leaves", "leaves", 3)
+
+
+def test_a_task_given_with_a_plan_has_the_sources_and_their_classes_that_the_plan_uses():
+    def rows(domains: tuple[str, ...], labels: list[int]) -> ImageSet:
+        num = len(labels)
+        images = Embeddings(np.zeros((num, 2), np.float32), domains[0], np.arange(num))
+        return ImageSet(images, ("ant", "bee"), np.array(labels, np.int64), np.arange(num), domains=domains)
+
+    target = rows(("target",) * 2, [UNLABELED] * 2)
+    source = rows(("photos", "photos", "sketches"), [0, 1, 0])
+    task = Task("insects", ("ant", "bee"), target.take([]), unlabeled=target, source=source)
+    assert plan_and_task(task, PLAN)[0] is task
+    used, plan = plan_and_task(task, PLAN.model_copy(update={"domains": ("photos",), "source_classes": ("bee",)}))
+    assert (used.source.labels.tolist(), used.source.domains, used.classes) == ([1], ("photos",), ("ant", "bee"))
+    assert plan.source_classes == ("bee",)
 
 
 @pytest.mark.parametrize("given", [(PLAN,), ("leaves", PLAN)])

@@ -60,6 +60,11 @@ def task_of_plan(plan: Plan) -> Task:
         plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
         leave_domain_out=plan.leave_domain_out,
     )  # fmt: skip
+    return with_sources_of(plan, task)
+
+
+def with_sources_of(plan: Plan, task: Task) -> Task:
+    """The task with the sources, and of these the classes, that a plan uses."""
     task = task if plan.domains is None else only_sources(task, plan.domains)
     return task if plan.source_classes is None else only_source_classes(task, plan.source_classes)
 

@@ -21,6 +21,7 @@ from headstart.planning.adapting.accuracy_estimate import findings_of
 from headstart.planning.adapting.adapt import adaptation_to, rows_to_label
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adapting.domain_pair import domain_pair_of
+from headstart.planning.adapting.label_queries import LabelChoice
 from headstart.training.settings import Training
 
 UNADAPTED = ("source_only",)
@@ -124,6 +125,34 @@ def test_labels_take_the_place_of_validators_and_join_the_fit(make_task, adapt, 
     assert found.num_labeled == 20
     assert found.reasons[-1].startswith("Labels decide: of 20 labeled target images")
     assert (predicted(task, found.chosen) == truth).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_models_that_labels_choose_weakly_in_place_of_the_accepted_ones_are_no_transfer(make_task, adapt, monkeypatch):
+    task, _ = make_task(3, move=moved, num_labeled=20)
+    without = adapt(replace(task, train=task.train.take([]), unlabeled=task.pool))
+    other = next(name for name in METHODS if name not in without.chosen)
+    for chosen, accepted, verdict in ((other, False, "no difference"), (without.chosen[0], True, "transfer")):
+        weak = LabelChoice((chosen,), "Labels decide.", 0.3)
+        monkeypatch.setattr("headstart.planning.adapting.adapt.chosen_by_labels", lambda *_, weak=weak: weak)
+        found = adapt(task)
+        assert (found.chosen, found.accepted, found.verdict) == ((chosen,), accepted, verdict)
+        assert [one.rejection for one in found.candidates if one.name == chosen] == [""]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["few", "none"])
+def test_labels_compare_candidates_whatever_the_shift_is(make_task, identity, monkeypatch, kind):
+    def pair_of(*given):
+        pair = domain_pair_of(*given)
+        return replace(pair, shift=pair.shift.model_copy(update={"kind": kind}))
+
+    monkeypatch.setattr("headstart.planning.adapting.adapt.domain_pair_of", pair_of)
+    found = adaptation_to(make_task(3, move=moved, num_labeled=20)[0], identity, methods=METHODS[:2])
+    assert (found.num_compared, found.why_not_judged, found.accepted) == (3, "", False)
+    assert found.reasons[0] == found.shift.sentence
+    assert [one.split(":")[0] for one in found.reasons[1:]] == ["Labels decide"]
+    assert {one.rejection for one in found.candidates if one.name in found.chosen} == {""}
 
 
 @pytest.mark.slow

@@ -83,6 +83,22 @@ CASES = [
         "not judged",
         f"{NOT_COMPARED} The target has fewer than 8 images, too few to tell what changed.",
     ),
+    (
+        adaptation("coral", kind="few", candidates=SKIPPED, num_labeled=20, num_compared=2, label_p_value=0.3, accepted=False),
+        "no difference",
+        "A model adapted by coral predicts, not shown to be better than the unadapted one on 20 labeled target images (p = 0.3, "
+        "corrected for the number of candidates).",
+    ),
+    (
+        adaptation(kind="few", candidates=SKIPPED, num_labeled=20, num_compared=2),
+        "no difference",
+        "No adapted model is shown to be better: the unadapted model predicts.",
+    ),
+    (
+        adaptation(kind="few", candidates=SKIPPED, num_labeled=20, num_compared=1),
+        "not judged",
+        f"{NOT_COMPARED} The target has fewer than 8 images, too few to tell what changed.",
+    ),
     (adaptation(candidates=SKIPPED), "not judged", f"{NOT_COMPARED} No adapted model could be fitted."),
     (adaptation(findings=(ERROR,)), "not judged", f"{NOT_COMPARED} {ERROR.title}"),
     (adaptation("coral", findings=(ERROR,)), "not judged", f"{NOT_COMPARED} {ERROR.title}"),
@@ -107,12 +123,13 @@ def test_labels_that_show_a_gain_count_more_than_doubts_about_the_source():
 
 def test_the_estimate_says_how_it_was_made():
     assert adaptation("coral").estimate_sentence == (
-        "Estimated accuracy on the target 83.0% [59.1%, 100.0%], from the confidence of predictions, without target labels. That "
-        "of the unadapted model is 75.0% [66.2%, 83.8%], from its agreement with the adapted one."
+        "Estimated accuracy on the target 83.0% [59.1%, 100.0%], from the confidence of predictions, without target labels. The "
+        "unadapted model agrees with the adapted one on 75.0% of the target: their accuracies cannot differ by more than "
+        "25.0 points."
     )
     assert "unadapted" not in adaptation().estimate_sentence
     for found in (adaptation("coral"), adaptation()):
-        assert not {"Estimated", "That"} & set(language_named("zh").sentence(found.estimate_sentence).split())
+        assert not {"Estimated", "unadapted"} & set(language_named("zh").sentence(found.estimate_sentence).split())
 
 
 def test_intervals_allow_for_the_errors_of_estimates_unless_there_is_no_shift():
@@ -120,10 +137,14 @@ def test_intervals_allow_for_the_errors_of_estimates_unless_there_is_no_shift():
     half = math.hypot(0.04, 1.96 * 0.12)
     assert (adapted.likely_accuracy.value, adapted.likely_accuracy.high) == (0.83, 1.0)
     assert adapted.likely_accuracy.low == pytest.approx(0.83 - half)
-    assert adapted.likely_unadapted_accuracy.low == pytest.approx(0.75 - 1.96 * 0.045)
     assert kept.likely_accuracy.low == pytest.approx(0.83 - math.hypot(0.04, 1.96 * 0.2))
-    assert kept.likely_unadapted_accuracy == kept.likely_accuracy
-    assert same.likely_accuracy == same.likely_unadapted_accuracy == same.accuracy
+    assert same.likely_accuracy == same.accuracy
+
+
+def test_of_an_adapted_run_that_is_often_wrong_the_unadapted_model_is_not_said_to_be_right_wherever_they_agree():
+    found = adaptation("coral", accuracy=Estimate(value=0.62, low=0.58, high=0.66), at_most_lost=0.08)
+    assert found.estimate_sentence.endswith("on 92.0% of the target: their accuracies cannot differ by more than 8.0 points.")
+    assert found.estimate_sentence.count("[") == 1
 
 
 def test_a_record_without_the_new_fields_is_read():

@@ -18,7 +18,7 @@ from headstart.core.steps import Steps
 from headstart.core.stopping import unstoppable
 from headstart.data.task import Task
 from headstart.planning.adapting.accuracy_estimate import estimated_accuracy, findings_of
-from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation
+from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation, ValidatorScores
 from headstart.planning.adapting.candidate_fitting import CandidateFitter, FittedCandidate, methods_for
 from headstart.planning.adapting.domain_map import domain_map
 from headstart.planning.adapting.domain_pair import check_adaptable, domain_pair_of, sampled_rows
@@ -86,8 +86,8 @@ def adaptation_to(
     return Adaptation(
         chosen=chosen,
         shift=verdict.shift,
-        candidates=verdict.candidates,
-        reasons=(*verdict.reasons, *filter(None, [decided.reason])),
+        candidates=_without_rejection(verdict.candidates, chosen),
+        reasons=_reasons(verdict, decided.reason),
         findings=tuple(findings_of(pair, before, chosen, predicted, unadapted_predicted, fits=verdict.fits)),
         accuracy=estimated_accuracy(pair.held_out_probs, pair.held_out_labels, probs),
         unadapted_accuracy=before,
@@ -101,8 +101,9 @@ def adaptation_to(
         stopped=fitter.left_out.stopped or "",
         unfinished=fitter.left_out.sentence(),
         minutes=minutes,
-        accepted=bool(verdict.chosen),
+        accepted=set(chosen) <= set(verdict.chosen),
         label_p_value=decided.p_value,
+        num_compared=sum(one.target_probs is not None for one in candidates) if len(task.labeled) else 0,
     )
 
 
@@ -168,3 +169,15 @@ def _decided(task: Task, candidates: tuple[FittedCandidate, ...], verdict: Selec
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in candidates if one.target_probs is not None}
     together = np.asarray(mean_probs(candidates, favored)[:num].argmax(axis=1), np.int64)
     return chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together)
+
+
+def _without_rejection(candidates: tuple[ValidatorScores, ...], chosen: tuple[str, ...]) -> tuple[ValidatorScores, ...]:
+    """The candidates, none of which is rejected where it predicts: labels may choose what model selection rejects."""
+    return tuple(one.model_copy(update={"rejection": ""}) if one.name in chosen else one for one in candidates)
+
+
+def _reasons(verdict: SelectionVerdict, by_labels: str) -> tuple[str, ...]:
+    """What decided; what follows without labels is left out where there are labels."""
+    if not by_labels:
+        return verdict.reasons
+    return (*(one for one in verdict.reasons if one != verdict.shift.conclusion), by_labels)

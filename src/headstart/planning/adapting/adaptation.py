@@ -22,8 +22,6 @@ CONFIDENCE_ERROR = 0.12
 pairs of domains, errors from -21 to 22 points (docs/adapting.md)."""
 UNADAPTED_ERROR = 0.20
 """The same of the unadapted model on these draws, errors from -19 to 41 points."""
-AGREEMENT_ERROR = 0.045
-"""Root mean square error of the unadapted model's accuracy by its agreement with the ensemble on these draws: -4 to 9 points."""
 ERRORS_95 = 1.96
 """Standard errors on either side of an estimate that make a 95 % interval."""
 
@@ -101,9 +99,10 @@ class Adaptation(Record):
         stopped: "interrupted" or "over" where trying was ended by Ctrl-C or by the clock; empty elsewhere.
         unfinished: What there was no time for, and how to go on; empty where nothing was left out.
         minutes: The budget; None where none was given, and what is trained was not tried.
-        accepted: Whether model selection, without labels, accepts adapted models, not necessarily those that labels chose.
+        accepted: Whether model selection, without labels, accepts every model that predicts.
         label_p_value: Where labeled target rows chose the adapted models, that the best one is no better than the unadapted
             model, by McNemar's test, times the number of candidates that it is the best of; None where labels did not choose.
+        num_compared: Fitted candidates, the unadapted model among them, that labeled target rows compared; 0 where none did.
     """
 
     migrations = (renamed("votes", "candidates"),)
@@ -127,6 +126,7 @@ class Adaptation(Record):
     minutes: float | None = None
     accepted: bool = True
     label_p_value: float | None = None
+    num_compared: int = 0
 
     @property
     def adapted(self) -> bool:
@@ -158,8 +158,8 @@ class Adaptation(Record):
         errors = [one.title for one in self.findings if one.severity == "error"]
         if errors:
             return errors[0]
-        compared = any(score is not None for one in self.candidates[1:] for score in one.scores.values())
-        if compared or self.shift.kind == "none":
+        validated = any(score is not None for one in self.candidates[1:] for score in one.scores.values())
+        if validated or self.num_compared > 1 or self.shift.kind == "none":
             return ""
         return self.shift.sentence if self.shift.kind == "few" else "No adapted model could be fitted."
 
@@ -201,28 +201,23 @@ class Adaptation(Record):
         return _widened(self.accuracy, CONFIDENCE_ERROR if self.adapted else UNADAPTED_ERROR)
 
     @property
-    def likely_unadapted_accuracy(self) -> Estimate:
-        """The same of the unadapted model: where adapted models predict, the share of the target on which it agrees with them.
-
-        On pairs of domains this is within 9 points of its accuracy, where its own confidence is up to 41 points too high.
-        """
-        if not self.adapted:
-            return self.likely_accuracy
-        share = 1.0 - self.at_most_lost
-        return _widened(Estimate(value=share, low=share, high=share), AGREEMENT_ERROR)
-
-    @property
     def estimate_sentence(self) -> str:
-        """The estimated accuracy, with its interval and how it was estimated."""
-        now, before = self.likely_accuracy, self.likely_unadapted_accuracy
-        sentence = f"Estimated accuracy on the target {_shown(now)}, from the confidence of predictions, without target labels."
+        """The estimated accuracy, with its interval and how it was estimated, and by how much adapting can have changed it.
+
+        The unadapted model gets no estimate where adapted models predict: its own confidence is up to 41 points too high, and its
+        agreement with them is its accuracy only where they are always right.
+        """
+        now = self.likely_accuracy
+        sentence = (
+            f"Estimated accuracy on the target {now.value:.1%} [{now.low:.1%}, {now.high:.1%}], from the confidence of "
+            "predictions, without target labels."
+        )
         if self.adapted:
-            sentence += f" That of the unadapted model is {_shown(before)}, from its agreement with the adapted one."
+            sentence += (
+                f" The unadapted model agrees with the adapted one on {1.0 - self.at_most_lost:.1%} of the target: their "
+                f"accuracies cannot differ by more than {100 * self.at_most_lost:.1f} points."
+            )
         return sentence
-
-
-def _shown(estimate: Estimate) -> str:
-    return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
 
 
 def _widened(estimate: Estimate, error: float) -> Estimate:
