@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.core.errors import DataError, PlanError
+from headstart.core.language import language_named
 from headstart.data.reading import read_task
 from headstart.data.task import MOST_DOMAIN_FOLDS, Task
 
@@ -76,10 +77,28 @@ def test_many_rows_set_no_test_aside_by_default(place, monkeypatch):
 
 def test_further_places_are_further_domains(tmp_path):
     first = vectors(tmp_path, "first", labels=list("ab" * 4))
-    second = vectors(tmp_path, "second", labels=list("ab" * 3), domain=["east", "east", "east", "west", "west", "west"])
+    second = vectors(tmp_path, "second", labels=list("ab" * 3), domain=["east", "east", "east", "", "", ""])
     task = read_task(first, sources=[second], leave_domain_out=True)
-    assert sorted(map(sorted, left_out(task))) == [["first"], ["second/east"], ["second/west"]]
+    assert sorted(map(sorted, left_out(task))) == [["east"], ["first"], ["second"]]
     assert (task.source, task.source_places) == (None, (second,))
+
+
+def test_a_domain_that_lies_in_two_places_is_one(tmp_path):
+    first = vectors(tmp_path, "first", labels=list("ab" * 4), domain=["c"] * 4 + ["x"] * 4)
+    second = vectors(tmp_path, "second", labels=list("ab" * 5), domain=["y"] * 4 + ["c"] * 6)
+    task = read_task(first, sources=[second], leave_domain_out=True)
+    assert sorted(map(sorted, left_out(task))) == [["c"], ["x"], ["y"]]
+    assert task.train.domains.count("c") == 10
+
+
+@pytest.mark.parametrize("columns", [{}, {"domain": ["", "", "", "", "x", "x"]}], ids=["no column", "empty cells"])
+def test_places_of_the_same_name_are_told_apart_by_the_folders_above(tmp_path, columns):
+    places = []
+    for folder, name, labels in (("p", "train", "ababab"), ("q", "train", "bababa"), ("q", "rest", "ababab")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        places.append(vectors(tmp_path / folder, name, labels=list(labels), **columns))
+    task = read_task(places[0], sources=places[1:], leave_domain_out=True)
+    assert set(task.train.domains) == {"p/train.npz", "q/train.npz", "rest", *columns.get("domain", ())} - {""}
 
 
 def test_copies_in_another_domain_and_unlabeled_rows_are_left_out(tmp_path):
@@ -150,6 +169,22 @@ def test_domains_that_cannot_be_left_out_are_one_sentence(tmp_path, labels, colu
     assert str(caught.value) == message.format(place=place)
 
 
+def test_a_given_test_is_of_domains_that_are_not_learned_from(tmp_path):
+    split, labels = ["train"] * 8 + ["test"] * 4, list("ab" * 6)
+    unseen = vectors(tmp_path, "unseen", labels=labels, domain=["x"] * 4 + ["y"] * 4 + ["z"] * 4, split=split)
+    task = read_task(unseen, leave_domain_out=True)
+    assert task.test is not None
+    assert (set(task.train.domains), set(task.test.domains)) == ({"x", "y"}, {"z"})
+    seen = vectors(tmp_path, "seen", labels=labels, domain=["x"] * 4 + ["y"] * 6 + ["z"] * 2, split=split)
+    with pytest.raises(DataError) as caught:
+        read_task(seen, leave_domain_out=True)
+    assert str(caught.value) == (
+        f'{seen}: the domain "y" is in train and in test, so that it is learned from before it is tested. Move its images to one '
+        "of the two, or leave out --leave-domain-out."
+    )
+    assert "既在训练中又在测试中" in language_named("zh").sentence(str(caught.value))
+
+
 def test_what_contradicts_the_option_is_one_sentence(tmp_path, place):
     with pytest.raises(PlanError) as caught:
         read_task(place, leave_domain_out=True, target=["oslo"])
@@ -157,11 +192,14 @@ def test_what_contradicts_the_option_is_one_sentence(tmp_path, place):
         "--leave-domain-out leaves out each domain in turn, and --target-domain oslo names one that is never learned from. "
         "Leave out one of the two."
     )
-    with pytest.raises(PlanError) as caught:
-        read_task(place, leave_domain_out=True, per_class=2, pool=True)
-    assert str(caught.value) == (
-        "pool leaves images of every domain without labels, and leave_domain_out learns from none such. Leave one out."
-    )
+    for pool in (False, True):
+        with pytest.raises(PlanError) as caught:
+            read_task(place, leave_domain_out=True, per_class=2, pool=pool)
+        assert str(caught.value) == (
+            "--per-class 2 tests on domains that it learns from, and --leave-domain-out tests on other domains alone. Leave out "
+            "one of the two."
+        )
+        assert "--per-class 2 在" in language_named("zh").sentence(str(caught.value))
     split = ["train"] * 8 + ["validation"] * 4
     given = vectors(tmp_path, "given", labels=list("ab" * 6), domain=["x", "x", "y", "y"] * 3, split=split)
     with pytest.raises(PlanError) as caught:

@@ -35,8 +35,10 @@ def test_each_domain_has_its_accuracy_with_wilson_s_interval_and_the_mean_counts
     shares = [1, 7 / 11, 9 / 23]
     assert found.domain_mean is not None
     assert found.domain_mean.value == pytest.approx(np.mean(shares))
-    low, _ = stats.t.interval(0.95, 2, np.mean(shares), stats.sem(shares))
-    assert (found.domain_mean.low, found.domain_mean.high) == (max(0, low), 1.0)
+    within = np.mean([(row.accuracy.high - row.accuracy.low) / 2 for row in found.per_domain]) / np.sqrt(3)
+    between = stats.t.ppf(0.975, 2) * stats.sem(shares)
+    low = np.mean(shares) - np.sqrt(within**2 + between**2)
+    assert (found.domain_mean.low, found.domain_mean.high) == (pytest.approx(max(0, low)), 1.0)
     assert found.worst_domain is not None
     assert found.worst_domain.name == "z"
     assert found.per_group == ()
@@ -72,6 +74,13 @@ def test_two_alike_domains_tell_little_of_others_and_one_nothing():
     one = mean_over(evaluation.per_domain[:1])
     assert one is not None
     assert (one.value, one.low, one.high) == (0.75, 0.0, 1.0)
+
+
+def test_the_mean_of_domains_that_happen_to_be_equal_is_as_unsure_as_their_images_make_it():
+    mean = _evaluated(predictions({"x": (6, 8), "y": (6, 8)})).domain_mean
+    assert mean is not None
+    own = wilson(6, 8)
+    assert mean.high - mean.low == pytest.approx((own.high - own.low) / np.sqrt(2))
 
 
 def test_names_of_domains_and_groups_are_kept_in_files_and_where_sets_are_joined(tmp_path: Path):

@@ -10,11 +10,13 @@ import pytest
 
 import headstart
 from headstart.core.language import language_named
+from headstart.data.reading import read_task
 from headstart.planning.fitting import task_of_plan
 from headstart.runs.run import Run
 
 pytestmark = pytest.mark.slow
 
+COMPARED = "The candidates were compared by the mean over all images."
 COUNTS = {"fog": 23, "noon": 31, "snow": 19}
 
 
@@ -48,11 +50,19 @@ def test_the_result_tells_the_worst_domain_and_the_mean_and_by_which_it_was_chos
     assert {row.name: row.num_images for row in evaluation.per_domain} == COUNTS
     found = run.result["left_out_domains"]
     lowest = min(evaluation.per_domain, key=lambda row: row.accuracy.value)
-    assert found == {"mean": evaluation.domain_mean.to_dict(), "worst": lowest.to_dict(), "chosen_by": "mean"}
+    assert found == {"mean": evaluation.domain_mean.to_dict(), "worst": lowest.to_dict(), "chosen_by": "mean over all images"}
     assert evaluation.protocol.endswith(
-        "Each image was predicted without any of its domain, and the candidates were compared by the mean over all of these "
-        "images; intervals are over domains."
+        "Each image was predicted without any of its domain; intervals are over domains. " + COMPARED
     )
+    assert COMPARED in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_nothing_was_compared_nothing_says_so(place, tmp_path):
+    task = read_task(place, leave_domain_out=True)
+    fitted = headstart.fit(task, method="ridge", out=tmp_path / "fitted")
+    assert set(fitted.result["left_out_domains"]) == {"mean", "worst"}
+    assert fitted.evaluation.protocol.endswith("Each image was predicted without any of its domain; intervals are over domains.")
+    assert COMPARED not in (fitted.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_its_accuracy_is_that_of_unseen_domains_which_is_lower_here(run, place, tmp_path):

@@ -65,7 +65,7 @@ class Evaluation(Shown, Record):
         reliability_before: Bins before temperature.
         protocol: How the numbers and intervals were made, in one sentence.
         per_domain: One row a domain, where images of two domains or more were evaluated.
-        domain_mean: Mean of the accuracies of these domains, which all count alike, with Student's interval over domains.
+        domain_mean: Mean of the accuracies of these domains, which all count alike, with an interval for domains like them.
         per_group: One row for each given group of ten images or more, where there are two.
     """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +18,21 @@ from headstart.data.cleaning import Cleaned
 from headstart.data.joined import joined_rows
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
-from headstart.data.sources.labeled_rows import check_same_kind, raw_sources
+from headstart.data.sources.labeled_rows import check_same_kind, labeled_source
 from headstart.data.split_assignment import SplitAssignment
 
 
-def raw_domains(place: Any, sources: Sequence[str], target: Sequence[str]) -> RawDataset:
-    """The rows of a place, and of further places, each of which is a domain, or several where it names them itself.
+def raw_domains(place: Any, sources: Sequence[str], target: Sequence[str], per_class: int | None) -> RawDataset:
+    """The rows of a place, and of further places; the domain of rows that name none is their place.
 
-    Raises `PlanError` where a target is named, and `DataError` where a place cannot be read or holds other rows than the first.
+    Raises `PlanError` where a target is named or a number of images a class is given, and `DataError` where a place cannot be
+    read or holds other rows than the first.
     """
+    if per_class is not None:
+        raise PlanError(
+            f"--per-class {per_class} tests on domains that it learns from, and --leave-domain-out tests on other domains alone. "
+            "Leave out one of the two."
+        )
     if target:
         raise PlanError(
             f"--leave-domain-out leaves out each domain in turn, and --target-domain {target[0]} names one that is never learned "
@@ -33,12 +41,29 @@ def raw_domains(place: Any, sources: Sequence[str], target: Sequence[str]) -> Ra
     raw = reader_for(place).read(place)
     if not sources:
         return raw
-    own = raw.in_name_order()
-    found = [replace(own, domains=tuple(name or own.name for name in own.domains))]
-    for other in (one for source in sources for one in raw_sources(source)):
-        check_same_kind(own.images, other.images, other.name)
-        found.append(replace(other, domains=(other.name,) * len(other.labels)))
-    return joined_rows(found)
+    found = [raw.in_name_order(), *map(labeled_source, sources)]
+    for other in found[1:]:
+        check_same_kind(raw.images, other.images, other.name)
+    first = Path(place).resolve() if isinstance(place, str) else Path(raw.name)
+    paths = [first, *(Path(source).resolve() for source in sources)]
+    names = _distinct_names([one.name for one in found], paths)
+    return joined_rows(
+        [replace(one, domains=tuple(own or name for own in one.domains)) for one, name in zip(found, names, strict=True)]
+    )
+
+
+def _distinct_names(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """The name of each place; where another place has the same one, as much of the end of its path as tells them apart.
+
+    >>> _distinct_names(["ink", "photos", "photos"], [Path("/a/ink"), Path("/p/photos"), Path("/q/photos")])
+    ['ink', 'p/photos', 'q/photos']
+    """
+    found = []
+    for name, path in zip(names, paths, strict=True):
+        others = [other for named, other in zip(names, paths, strict=True) if named == name and other != path]
+        depth = next(depth for depth in count(1) if all(other.parts[-depth:] != path.parts[-depth:] for other in others))
+        found.append("/".join(path.parts[-depth:]) if others else name)
+    return found
 
 
 def keep_domains_whole(rows: Cleaned) -> None:
@@ -88,6 +113,12 @@ def check_domains(rows: Cleaned, labels: Integers, classes: tuple[str, ...], ass
         )
     index = np.flatnonzero(assignment.train)
     domains = np.array([rows.raw.domains[row] for row in index], dtype=object)
+    tested = {rows.raw.domains[row] for row in np.flatnonzero(assignment.test)} - {""}
+    if both := natural_order(tested & set(domains)):
+        raise DataError(
+            f"{where}: the domain {quoted(both[:1])} is in train and in test, so that it is learned from before it is tested. "
+            "Move its images to one of the two, or leave out --leave-domain-out."
+        )
     names = _checked_names(domains, where)
     shown = {name: np.unique(labels[index[domains == name]]) for name in names}
     single = next((name for name, found in shown.items() if len(found) < 2), None)

@@ -72,7 +72,7 @@ def read_task(
         sources: Places of labeled images of other domains, each of any layout; the place itself may then hold no labels.
         target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
         leave_domain_out: Let splits and folds keep every domain of the column `domain` whole, so that all is chosen and judged on
-            domains that were not learned from. Each of the `sources` then is a further domain.
+            domains that were not learned from. Rows of the `sources` that name no domain then are of one more each.
 
     Returns:
         The task.
@@ -86,12 +86,8 @@ def read_task(
     place = str(place) if isinstance(place, Path) else place
     chosen = tuple(map(str, several(sources))), several(target)
     if leave_domain_out:
-        if pool:
-            raise PlanError(
-                "pool leaves images of every domain without labels, and leave_domain_out learns from none such. Leave one out."
-            )
-        raw = raw_domains(place, *chosen)
-        task = task_in(raw, place if isinstance(place, str) else "", seed, per_class, pool, test=test, leave_domain_out=True)
+        raw = raw_domains(place, *chosen, per_class)
+        task = task_in(raw, place if isinstance(place, str) else "", seed, None, test=test, leave_domain_out=True)
         return replace(task, source_places=chosen[0])
     if sources or target:
         task = task_with_sources(place, seed, *chosen, per_class=per_class, pool=pool, test=test)
@@ -120,13 +116,13 @@ def task_in(
     classes, labels = _labels(rows, place or raw.name)
     if leave_domain_out:
         keep_domains_whole(rows)
-    by_default = 0.0 if leave_domain_out and per_class is None and not rows.in_split("test").any() else None
+    by_default = 0.0 if leave_domain_out and not rows.in_split("test").any() else None
     assignment = split_assignment(rows, labels, len(classes), seed, per_class, pool, by_default if test is None else test)
     if leave_domain_out:
         check_domains(rows, labels, classes, assignment, place or raw.name)
     remove_used(rows, assignment)
     report_what_judges(rows, assignment)
-    report_untested(rows, classes, labels, assignment.test, wanted=bool(test or (per_class and not leave_domain_out)))
+    report_untested(rows, classes, labels, assignment.test, wanted=bool(test or per_class))
     task = task_of(rows, classes, labels, assignment, place, seed, assignment.train)
     return replace(task, test_share=test, per_class=per_class, leave_domain_out=leave_domain_out)
 

@@ -30,19 +30,26 @@ def accuracy_by_group(predictions: Predictions) -> tuple[SubsetRow, ...]:
 
 
 def mean_over(rows: Sequence[SubsetRow]) -> Estimate | None:
-    """The mean of the accuracies, each row counted alike, with Student's interval over rows; None of none.
+    """The mean of the accuracies, each row counted alike, with its interval; None of none.
 
-    It is an interval for the mean of domains like these, and wide for two or three, as these tell little about others.
+    It is an interval for the mean of domains like these, and wide for two or three, as these tell little about others. Half of it
+    is the root of the sum of two squares: half of Student's interval over rows, and the mean of half the rows' own intervals over
+    the root of their number, as rows that happen to agree are measured no better than their images allow.
 
     >>> one, other = (SubsetRow(name=str(x), num_images=9, accuracy=Estimate(value=x, low=x, high=x)) for x in (0.6, 0.8))
     >>> print(mean_over([one, other, one]))
     0.667 [0.380, 0.954]
+    >>> unsure = SubsetRow(name="unsure", num_images=9, accuracy=Estimate(value=0.6, low=0.3, high=0.9))
+    >>> print(mean_over([unsure] * 4))
+    0.600 [0.450, 0.750]
     """
     if not rows:
         return None
     values = np.array([row.accuracy.value for row in rows])
     mean, count = float(values.mean()), len(values)
-    half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count)) if count > 1 else 1.0
+    between = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count)) if count > 1 else 1.0
+    within = float(np.mean([(row.accuracy.high - row.accuracy.low) / 2 for row in rows]) / np.sqrt(count))
+    half = float(np.hypot(between, within))
     return Estimate(value=mean, low=max(0.0, mean - half), high=min(1.0, mean + half))
 
 

@@ -213,3 +213,8 @@ class Decision(Record):
     stopped: Literal["", "interrupted", "over"] = ""
     unfinished: str = ""
     audit: RankingAudit | None = None
+
+    @property
+    def compared(self) -> bool:
+        """Whether it chose among candidates: two or more were measured."""
+        return sum(result.accuracy is not None for result in self.results) > 1

@@ -307,12 +307,13 @@ class Run(Shown):
         } | ({"adapted_by": list(adaptation.chosen), "estimated_accuracy": estimated} if adaptation and not decision else {})
 
     def _left_out_domains(self) -> dict[str, Any]:
-        """What was measured of left-out domains, and by which number candidates were chosen; nothing where none was left out."""
+        """What was measured of left-out domains, and what chose among candidates where any did; nothing without such domains."""
         evaluation = self.evaluation
         if not self.plan.leave_domain_out or evaluation is None or evaluation.worst_domain is None:
             return {}
-        mean = _plain(evaluation.domain_mean)
-        return {"left_out_domains": {"mean": mean, "worst": evaluation.worst_domain.to_dict(), "chosen_by": "mean"}}
+        chosen = {"chosen_by": "mean over all images"} if self.decision and self.decision.compared else {}
+        measured = {"mean": _plain(evaluation.domain_mean), "worst": evaluation.worst_domain.to_dict()}
+        return {"left_out_domains": measured | chosen}
 
     def predict(self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
         """One row an image, with its label and probabilities or the error; see `headstart.predict`."""

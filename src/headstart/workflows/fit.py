@@ -45,10 +45,8 @@ LEARNED_LATER = (
     "They are numbers of the model before its last fit: the model that is kept was then fitted to all {count:,} labeled images, "
     "these included."
 )
-DOMAINS_LEFT_OUT = (
-    "Each image was predicted without any of its domain, and the candidates were compared by the mean over all of these images; "
-    "intervals are over domains."
-)
+DOMAINS_LEFT_OUT = "Each image was predicted without any of its domain; intervals are over domains."
+COMPARED_ON_ALL = "The candidates were compared by the mean over all images."
 NOT_LEARNED = "The model has not learned from these images, as training it again would cost more than they bring."
 
 
@@ -214,7 +212,9 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
     if task.test is None:
         evaluation, predictions = evaluation_of_chosen(task, plan, workspace.steps) or _out_of_fold(task, plan, workspace)
         if task.leave_domain_out:
-            evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {DOMAINS_LEFT_OUT}"})
+            decision = workspace.run.decision
+            how = f"{DOMAINS_LEFT_OUT} {COMPARED_ON_ALL}" if decision and decision.compared else DOMAINS_LEFT_OUT
+            evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {how}"})
     else:
         model = workspace.run.model
         evaluation, predictions = evaluate(model, task.test)

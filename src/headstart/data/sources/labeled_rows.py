@@ -68,17 +68,32 @@ def target_and_others(place: Any, target: Sequence[str]) -> tuple[RawDataset, li
 
 def raw_sources(place: str) -> list[RawDataset]:
     """The labeled rows of a source place outside of a given test split, one raw dataset a domain, at least one."""
-    raw = reader_for(place).read(place).in_name_order()
-    found = _by_domain(raw)
-    if not found:
-        raise DataError(f"{place}: is given as a source and has no labeled image to learn from. Put one folder a class there.")
+    raw = _source(place)
     several = len(set(raw.domains)) > 1
-    return [replace(one, name=f"{raw.name}/{one.name}" if several else raw.name) for one in found]
+    return [replace(one, name=f"{raw.name}/{one.name}" if several else raw.name) for one in _by_domain(raw)]
+
+
+def labeled_source(place: str) -> RawDataset:
+    """As `raw_sources`, the rows of all domains as one raw dataset."""
+    raw = _source(place)
+    return replace(raw.take(_learned_from(raw)), splits=())
+
+
+def _source(place: str) -> RawDataset:
+    raw = reader_for(place).read(place).in_name_order()
+    if not len(_learned_from(raw)):
+        raise DataError(f"{place}: is given as a source and has no labeled image to learn from. Put one folder a class there.")
+    return raw
+
+
+def _learned_from(raw: RawDataset) -> Integers:
+    """The labeled rows outside of a given test split, int64 [row]."""
+    labeled = np.array([label is not None for label in raw.labels], bool)
+    return np.flatnonzero(labeled & np.isin(np.array(raw.splits, dtype=object), LEARNED_FROM))
 
 
 def _by_domain(raw: RawDataset) -> list[RawDataset]:
-    labeled = np.array([label is not None for label in raw.labels], bool)
-    rows = np.flatnonzero(labeled & np.isin(np.array(raw.splits, dtype=object), LEARNED_FROM))
+    rows = _learned_from(raw)
     domains = np.array([raw.domains[row] for row in rows], dtype=object)
     return [
         replace(part, name=name or raw.name, splits=("",) * len(part.labels))
