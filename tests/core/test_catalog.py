@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
@@ -58,6 +59,8 @@ def test_names_are_files_and_nothing_is_imported_to_list_them(tools):
 def test_a_removed_entry_is_refused_with_what_to_choose_instead(tools):
     tools.removed["saw"] = "hammer"
     assert refused(lambda: tools.get("saw")) == 'The tool "saw" was removed. Choose hammer instead.'
+    told = replace(tools, how_instead="`take {name}` takes it.")
+    assert refused(lambda: told.get("saw")) == 'The tool "saw" was removed. Choose hammer instead. `take hammer` takes it.'
 
 
 def test_the_entry_is_the_concrete_class_defined_in_the_file(tools):

@@ -142,7 +142,11 @@ def test_settings_of_every_method_are_read_or_refused_with_what_to_choose_instea
         if kind in METHODS.removed:
             with pytest.raises(PlanError) as caught:
                 method_from(settings)
-            assert str(caught.value) == f'The method "{kind}" was removed. Choose {METHODS.removed[kind]} instead.'
+            instead = METHODS.removed[kind]
+            assert str(caught.value) == (
+                f'The method "{kind}" was removed. Choose {instead} instead. '
+                f"`headstart fit RUN/plan.toml --set method.kind={instead}` fits the plan of an earlier run with it."
+            )
         else:
             assert method_from(settings) == METHODS.get(kind)(), kind
 

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
 from headstart.backbones.loading import load_backbone
+from headstart.core.errors import PlanError
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.heads.ridge_statistics import RidgeStatistics
@@ -29,6 +30,16 @@ def extendable(task: Task, pixels: int, views: int = 0) -> Extendable:
     (one,), left_out = extendable_of(model, Plan(**ABOUT | {"method": method}, input_pixels=pixels), "run", 8)
     assert left_out == ()
     return one
+
+
+def test_a_model_of_a_removed_method_cannot_be_extended_and_the_reason_is_said(pictures: Task) -> None:
+    model = method_from(METHOD).fit(pictures, load_backbone("pixels", "none", 2), Training())
+    with pytest.raises(PlanError) as caught:
+        extendable_of(model, Plan(**ABOUT | {"method": {"kind": "kmm"}}, input_pixels=2), "run", 8)
+    assert str(caught.value) == (
+        "run cannot be extended (kmm on raw pixels: its method was removed in a later version). "
+        "Put the new images beside the old ones, and run again."
+    )
 
 
 def probs_without(one: Extendable, images: ImageSet, rows: np.ndarray, solution: Solution) -> np.ndarray:

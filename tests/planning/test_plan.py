@@ -11,7 +11,7 @@ from headstart.core.errors import PlanError
 from headstart.core.steps import Steps
 from headstart.features.extract import features_of
 from headstart.methods.model import Model
-from headstart.planning.fitting import backbone_of, fit_plan
+from headstart.planning.fitting import backbone_of, costs_little, fit_plan
 from headstart.planning.plan import Partner, Plan
 from headstart.training.settings import Training
 
@@ -44,6 +44,12 @@ def test_a_file_leaves_out_defaults_and_what_no_member_reads():
 def test_a_file_with_every_field_is_read_as_well():
     plan = plan_of(training=Training(lr=0.5), seed=3)
     assert Plan.from_toml(tomli_w.dumps(plan.model_dump(mode="json", exclude_none=True))) == plan
+
+
+def test_a_plan_of_a_removed_method_says_whether_it_was_trained():
+    tuned, weighted = (plan_of().model_copy(update={"method": {"kind": kind}}) for kind in ("adda", "kmm"))
+    assert (tuned.is_trained, tuned.reads_training, costs_little(tuned)) == (True, True, False)
+    assert (weighted.is_trained, weighted.reads_training, costs_little(weighted)) == (False, False, True)
 
 
 FOLD_MODELS = Partner(pretrained="a", input_pixels=8, method={"kind": "lp_ft"}, fold_models=5)

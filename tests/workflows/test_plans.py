@@ -44,6 +44,17 @@ def test_another_method_has_none_of_the_models_that_the_plan_spoke_of():
     assert (same.hold_out, same.fold_models, same.temperature) == (True, 3, 1.5)
 
 
+def test_another_method_takes_the_place_of_a_removed_one_whose_settings_go_with_it(tmp_path):
+    old = PLAN.model_copy(update={"method": {"kind": "adda", "adversary_lr": 0.1}, "temperature": 1.5})
+    (tmp_path / "plan.toml").write_text(old.to_toml(), encoding="utf-8")
+    plan = plan_from_file(tmp_path / "plan.toml", {"method.kind": "dann"})
+    assert plan.method == settings_of(method_from({"kind": "dann"}))
+    assert plan.temperature is None
+    assert changed(old, {"kind": "dann"}) == plan
+    with pytest.raises(PlanError, match='method "adda" was removed'):
+        plan_from_file(tmp_path / "plan.toml", {"training.epochs": "3"})
+
+
 def test_the_plan_keeps_what_is_not_set():
     plan = changed(PLAN, {"training.epochs": "3"})
     assert plan.training == PLAN.training.model_copy(update={"epochs": 3})

@@ -45,6 +45,7 @@ class Catalog(Generic[T]):
         leave_out: Module names that are not entries.
         listed_by: The command that lists all entries, where there are too many for a message.
         removed: Entries of earlier versions by name, each with the entry to choose instead.
+        how_instead: The sentence that says how to choose that entry, `{name}`, where an earlier version left the other one.
     """
 
     package: str
@@ -53,6 +54,7 @@ class Catalog(Generic[T]):
     leave_out: frozenset[str] = frozenset()
     listed_by: str = ""
     removed: Mapping[str, str] = field(default_factory=dict)
+    how_instead: str = ""
 
     @cached_property
     def _modules(self) -> dict[str, str]:
@@ -82,7 +84,9 @@ class Catalog(Generic[T]):
             raise PlanError(f"{self._modules[name]} holds no {self.word}.")
         plug_in = self._plug_ins().get(name)
         if plug_in is None and name in self.removed:
-            raise PlanError(f'The {self.word} "{name}" was removed. Choose {self.removed[name]} instead.')
+            instead = self.removed[name]
+            advice = f"Choose {instead} instead. {self.how_instead.format(name=instead)}".rstrip()
+            raise PlanError(f'The {self.word} "{name}" was removed. {advice}')
         if plug_in is None:
             near = did_you_mean(name, self.names())
             known = f"`{self.listed_by}` lists all." if self.listed_by else f"Known: {', '.join(self.names())}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
@@ -38,10 +38,13 @@ class Record(BaseModel):
         migrations: One for each change of the written form, oldest first. JSON and TOML texts of a class that has some carry
             `format`, which is 1 + len(migrations); a newer format is refused. A record inside another one carries no format,
             so every migration is applied to whatever is read, and must leave newer values alone.
+        gone: Fields of earlier versions whose values no migration can turn into others, each with the sentence that says what to
+            do about it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
     migrations: ClassVar[tuple[Migration, ...]] = ()
+    gone: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -117,20 +120,21 @@ class Record(BaseModel):
         return cls.from_dict(values, where)
 
 
-def _sentence(cls: type[BaseModel], error: ValidationError, where: str, inside: str) -> str:
-    sentences = []
+def _sentence(cls: type[Record], error: ValidationError, where: str, inside: str) -> str:
+    sentences, advice = [], []
     for item in error.errors():
         steps = ".".join(str(step) for step in item["loc"])
         path = f"{inside}{steps}" if steps else "the content"
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
             sentences.append(f"{path} is not a field.{did_you_mean(name, _fields_at(cls, item['loc'][:-1]))}")
+            advice += [cls.gone[name]] if len(item["loc"]) == 1 and name in cls.gone else []
         elif item["type"] == "missing":
             sentences.append(f"{path} is missing.")
         else:
             sentences.append(f"{path} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
     prefix = f"{where}: " if where else f"{cls.__name__}: "
-    return prefix + " ".join(sentences)
+    return prefix + " ".join([*sentences, *dict.fromkeys(advice)])
 
 
 def _fields_at(cls: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

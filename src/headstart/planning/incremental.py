@@ -21,7 +21,7 @@ from headstart.heads.class_statistics import has_mates
 from headstart.heads.ridge_leave_one_out import RidgeFit
 from headstart.heads.ridge_statistics import RidgeStatistics, solution_of
 from headstart.heads.temperature import fit_temperature
-from headstart.methods import METHODS, method_from
+from headstart.methods import METHODS, is_removed, method_from
 from headstart.methods.heads import SolvedHead
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, partner_of
@@ -29,6 +29,7 @@ from headstart.planning.fitting import candidate_of
 from headstart.planning.plan import Partner, Plan
 
 TRAINED = "its network was trained on the old labels, so that features of these images do not show how well it predicts others"
+REMOVED_METHOD = "its method was removed in a later version"
 OTHER_DOMAINS = "it learned from images of other domains, which extending would forget"
 NO_SUMS = "no sums over the old images were stored for it"
 NEEDS_IMAGES = "its kernel takes the old images themselves, which are gone"
@@ -182,7 +183,9 @@ def extendable_of(
     models = [one.base or one for one in (model, *model.partners)]
     shares = model.shares or (1.0 / len(models),) * len(models)
     for place, (own, share, candidate) in enumerate(zip(models, shares, _planned(plan, len(models), folder), strict=True)):
-        if METHODS.get(candidate.method["kind"]).reads_source():
+        if is_removed(candidate.method["kind"]):
+            left_out.append(LeftOut(name=candidate.own_name, reason=REMOVED_METHOD))
+        elif METHODS.get(candidate.method["kind"]).reads_source():
             left_out.append(LeftOut(name=candidate.own_name, reason=OTHER_DOMAINS))
         elif not isinstance(own.head, SolvedHead):
             reason = f"a head of the kind {own.head.settings()['kind']} is not solved from sums over images"

@@ -18,9 +18,9 @@ FoldModels = Annotated[int | None, Field(ge=1)]
 
 def is_gradient(method: dict[str, Any]) -> bool:
     """Whether a method of that `kind` is trained by gradient, which takes minutes; a closed form takes milliseconds."""
-    from headstart.methods import METHODS  # noqa: PLC0415 - a plan is read without torch
+    from headstart.methods import cost_of  # noqa: PLC0415 - a plan is read without torch
 
-    return METHODS.get(method["kind"]).cost == "gradient"
+    return cost_of(method["kind"]) == "gradient"
 
 
 class Rejected(Record):
@@ -77,11 +77,8 @@ class Recipe(Member):
 
     @property
     def reads_training(self) -> bool:
-        """Whether one of the members is trained by gradient, and not with a training of its own; of removed methods it may be."""
-        from headstart.methods import REMOVED  # noqa: PLC0415 - a plan is read without torch
-
-        methods = [self.method, *(one.method for one in self.partners if one.training is None)]
-        return any(method["kind"] in REMOVED or is_gradient(method) for method in methods)
+        """Whether one of the members is trained by gradient, and not with a training of its own."""
+        return any(map(is_gradient, [self.method, *(one.method for one in self.partners if one.training is None)]))
 
     @property
     def is_trained(self) -> bool:

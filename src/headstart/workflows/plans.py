@@ -11,7 +11,7 @@ from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.pretrained import AnyWeights, Name, name_of
 from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.task import Task
-from headstart.methods import METHODS, method_from
+from headstart.methods import METHODS, is_removed, method_from
 from headstart.methods.base import settings_of
 from headstart.planning.fitting import task_of_plan, with_sources_of
 from headstart.planning.plan import Plan, is_gradient
@@ -111,7 +111,7 @@ def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:
         raise DataError(f"{path}: cannot be read ({reason}). `headstart decide DATA -o {path}` writes a plan.") from None
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{path}: not valid TOML ({error}). Mend that line.") from None
-    plan = _checked(values, str(path))
+    plan = Plan.from_dict(values, str(path)) if _replaces_removed(values.get("method"), settings) else _checked(values, str(path))
     return changed(plan, settings) if settings else plan
 
 
@@ -141,9 +141,12 @@ def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
     """The plan with those fields set: "training.lr", "method.blocks", a field of the plan, or a hyper-parameter of the method.
 
     Values are given as they are or as TOML text. What was said of the models of another method goes. A PlanError says what does
-    not exist, is out of range or changes nothing.
+    not exist, is out of range or changes nothing. Where another method takes the place of a removed one, hyper-parameters of the
+    removed one go, too.
     """
     values = plan.to_dict()
+    if _replaces_removed(plan.method, settings):
+        values["method"] = {"kind": plan.method["kind"]}
     for key, text in settings.items():
         *parents, last = key.split(".")
         if parents not in ([], ["training"], ["method"]):
@@ -156,6 +159,12 @@ def changed(plan: Plan, settings: dict[str, Any]) -> Plan:
     if idle and METHODS.get(plan.method["kind"]).cost == "closed form":
         raise PlanError(f"--set {idle[0]} has no effect: {plan.method['kind']} is a closed form. Leave it out.")
     return plan
+
+
+def _replaces_removed(method: Any, settings: dict[str, Any]) -> bool:
+    """Whether settings name a method in the place of one that was removed."""
+    named = not settings.keys().isdisjoint({"kind", "method.kind"})
+    return named and isinstance(method, dict) and is_removed(str(method.get("kind")))
 
 
 def _checked(values: dict[str, Any], where: str) -> Plan:

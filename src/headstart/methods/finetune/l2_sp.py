@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, cast, final
 
@@ -22,6 +23,12 @@ from headstart.training.teacher import Teacher
 def _without_penalty(values: dict[str, Any]) -> dict[str, Any]:
     """Format 1 had a penalty `alpha` inside the loss, which Adam rescaled, and `beta` on the head; both at 0.01 unless set."""
     return {name: value for name, value in values.items() if (name, value) not in {("alpha", 0.01), ("beta", 0.01)}}
+
+
+_USE_PULL = (
+    "Earlier versions had alpha and beta, penalties inside the loss; pull takes their place and trains differently. "
+    "Delete the two from the plan, and set method.pull where its default, 1, does not suit."
+)
 
 
 @final
@@ -46,6 +53,7 @@ class L2Sp(ScaledFineTuning):
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (_without_penalty,)
+    gone: ClassVar[Mapping[str, str]] = {"alpha": _USE_PULL, "beta": _USE_PULL}
 
     pull: Annotated[float, Field(ge=0, le=1e6), Searched(0.1, 100.0)] = 1.0
 

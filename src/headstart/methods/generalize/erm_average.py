@@ -28,7 +28,7 @@ class ErmAverage(DomainGeneralization):
     On rotated digits it is 2.3 points below erm (error 1.1, one seed, 38 steps; `benchmarks.domain_generalization`).
 
     Needs: labeled source pictures; none of the target.
-    Helps: most reliably of all such methods, for the price of a second set of weights.
+    Helps: in its papers, with thousands of steps, which is not measured here, for the price of a second set of weights.
     Hurts: where few steps are done after averaging began.
 
     Reference: Arpit et al., "Ensemble of Averages", NeurIPS 2022 (simple moving average); Cha et al., "SWAD", NeurIPS 2021.
