@@ -70,8 +70,8 @@ def test_settings_of_the_penalty_are_read_where_they_are_the_old_defaults_and_re
         method_from({"kind": "l2_sp", "alpha": 0.3, "beta": 0.2}, "plan.toml")
     assert str(caught.value) == (
         "plan.toml: method.alpha is not a field. method.beta is not a field. Earlier versions had alpha and beta, penalties "
-        "inside the loss; pull takes their place and trains differently. Delete the two from the plan, and set method.pull where its "
-        "default, 1, does not suit."
+        "inside the loss; pull takes their place and trains differently. Delete the two from the plan, and set method.pull where "
+        "its default, 1, does not suit."
     )
 
 

@@ -23,8 +23,8 @@ class Dann(AdversarialAdaptation):
     Reference: Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016.
     Differs: the discriminator sees features of unit length, in place of a bottleneck; the mean prediction for target rows is kept
         near the class shares of the labeled rows. On the same rows (MNIST to digits and back, one seed) it lost 17.6 and 9.5
-        points to the same training without adaptation with neither of the two, gained 8.6 and 4.5 with the second, and 7.2 (digits to
-        MNIST) with both; on other rows it gained 12.5 and 3.6 with both (benchmarks/RESULTS.md).
+        points to the training without adaptation with neither of the two, gained 8.6 and 4.5 with the second, and 7.2 (digits
+        to MNIST) with both; on other rows it gained 12.5 and 3.6 with both (benchmarks/RESULTS.md).
     """
 
     tried_by_run: ClassVar[bool] = True
