@@ -25,8 +25,8 @@ class Cdan(AdversarialAdaptation):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: where dann helps, with several classes and mostly right first predictions.
-    Hurts: where classes are more frequent in one domain, less than dann. It is kept for its published results: it gained 9 points
-        where dann gained 13 (MNIST to digits, one seed; docs/across-domains.md).
+    Hurts: where classes are more frequent in one domain, less than dann. It is kept for its published results: it gained 9 and
+        lost 7 points where dann gained 13 and 4 (MNIST to digits and back, one seed; docs/across-domains.md).
 
     Reference: Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018.
     Differs: as dann; random mixtures are as wide as `most_products`.

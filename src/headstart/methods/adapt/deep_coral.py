@@ -20,8 +20,8 @@ class DeepCoral(JointAdaptation):
 
     Needs: labeled source pictures, and unlabeled target pictures of the same classes.
     Helps: with small steps and few settings, where domains differ in how features vary together.
-    Hurts: hardly, but does little where the means differ; choose jan. It is kept for completeness: in a table of digits at 32
-        pixels it gained 4 points where jan gained 13 (one seed; benchmarks/RESULTS.md).
+    Hurts: where the means differ; choose jan. It is kept for completeness: it lost 10 and 11 points where jan gained 11 and 11
+        (MNIST to digits and back, one seed; docs/across-domains.md).
 
     Reference: Sun & Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016 Workshops.
     Differs: covariances are those of the last features in place of the class scores.
