@@ -112,7 +112,9 @@ CONTENTS = {
 def finished(name: str, seed: int, partners: int, verdict: str | None) -> Any:
     return SimpleNamespace(
         folder=Path("runs") / name,
-        result={"verdict": verdict, "evaluation": {"metrics": {"accuracy": estimate(0.616 + seed / 10)}}},
+        result={"verdict": verdict},
+        adaptation=None,
+        evaluation=SimpleNamespace(accuracy=SimpleNamespace(to_dict=lambda: estimate(0.616 + seed / 10))),
         plan=SimpleNamespace(
             method={"kind": "ridge", "blocks": "stages+pixels"}, pretrained="efficientnet_lite0", partners=(None,) * partners,
             input_pixels=160, weights="pretrained",

@@ -41,7 +41,7 @@ WORDS = {"M": "5", "N": "3", "P": "0.05", "SHARE": "0.2", "S": "1", "KEY=VALUE":
 
 
 def texts_of(path: Path) -> Iterator[str]:
-    """The texts of a module, docstrings included; fields of f-strings are FIELD, and neighboring parts are one text."""
+    """The texts of a module, docstrings included; fields of f-strings and templates are FIELD; neighboring parts are one text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)} - {
         id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
@@ -50,7 +50,7 @@ def texts_of(path: Path) -> Iterator[str]:
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else FIELD for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
-            yield node.value
+            yield re.sub(r"\{[a-z_]+\}", FIELD, node.value)  # a template
 
 
 def commands_in(text: str) -> list[str]:
