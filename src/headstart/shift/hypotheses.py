@@ -22,7 +22,7 @@ STABLE_SHARE = 0.8
 """Share of target rows whose nearest rotated source row must keep its class on every half. Chosen, not measured; an equilateral
 triangle with equal class shares, which fits in several ways, must be rejected."""
 LEAST_EFFECTIVE = 100
-"""Least effective number of weighted source rows (Kish): few rows are easily made to resemble a target. Of 80 generated shifts,
+"""Least effective number of weighted source rows (Kish): few rows are easily made to resemble a target. Of 40 generated shifts,
 covariate shifts had 163 to 241 of them, mirrored targets, which weights must not explain, 18 to 66 of 1,200 to 2,400 rows."""
 MIXTURE_AXES = 16
 """Axes of the mixture that weights source rows, as in the method `shared_mixture`."""
