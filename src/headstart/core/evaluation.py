@@ -52,6 +52,33 @@ class ReliabilityBin(Record):
     accuracy: float
 
 
+class SelectivePoint(Record):
+    """The most certain images: their share of all, the least probability among them, their number, and the accuracy on them."""
+
+    coverage: float
+    threshold: float
+    num_images: int
+    accuracy: Estimate
+
+
+class SetSizes(Record):
+    """Prediction sets that hold the true class of a share `level` of images.
+
+    Attributes:
+        level: That share.
+        mean_size: Classes in a set, on average.
+        single: Share of sets with one class.
+        empty: Share of sets without any.
+        full: Share of sets with every class.
+    """
+
+    level: float
+    mean_size: float
+    single: float
+    empty: float
+    full: float
+
+
 class Evaluation(Shown, Record):
     """Metrics of one model on one split.
 
@@ -67,6 +94,8 @@ class Evaluation(Shown, Record):
         per_domain: One row a domain, where images of two domains or more were evaluated.
         domain_mean: Mean of the accuracies of these domains, which all count alike, with an interval for domains like them.
         per_group: One row for each given group of ten images or more, where there are two.
+        selective: Accuracy on the most certain images, from few of them to all.
+        prediction_sets: Sizes of prediction sets of several levels, where out-of-fold predictions calibrate them.
     """
 
     split: str
@@ -80,11 +109,14 @@ class Evaluation(Shown, Record):
     per_domain: tuple[SubsetRow, ...] = ()
     domain_mean: Estimate | None = None
     per_group: tuple[SubsetRow, ...] = ()
+    selective: tuple[SelectivePoint, ...] = ()
+    prediction_sets: tuple[SetSizes, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_absent_columns(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What the columns `domain` and `group` tell is left out where the data have none."""
-        absent = {name for name in ("per_domain", "domain_mean", "per_group") if not getattr(self, name)}
+        """What not every evaluation has is left out where it is absent, such as what the columns `domain` and `group` tell."""
+        optional = ("per_domain", "domain_mean", "per_group", "selective", "prediction_sets")
+        absent = {name for name in optional if not getattr(self, name)}
         return {name: value for name, value in handler(self).items() if name not in absent}
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
+from headstart.evaluation.conformal import set_sizes
 from headstart.evaluation.metrics import METRICS
 from headstart.evaluation.protocols import evaluation_of
 from headstart.evaluation.selection_bias import DRAWS, Select, selection_bias
@@ -30,8 +31,9 @@ def evaluation_out_of_fold(
     """The evaluation of a model by out-of-fold predictions of the same recipe.
 
     Where the recipe was chosen by these predictions, every metric and its interval is moved by what the choice added. Intervals
-    are wider than those of a test of as many rows, since it is another model that is judged than those that predicted. Rows of a
-    class and the confusion are those of the predictions.
+    are wider than those of a test of as many rows, since it is another model that is judged than those that predicted. The
+    accuracies of the most certain images are moved and widened as the accuracy is. Rows of a class and the confusion are those
+    of the predictions.
 
     Args:
         predictions: One row per held-out image; every row has a label.
@@ -53,8 +55,17 @@ def evaluation_out_of_fold(
     metrics = {
         name: _corrected(one, bias.get(name, 0.0), wider, METRICS.get(name).most) for name, one in evaluation.metrics.items()
     }
+    moved = bias.get("accuracy", 0.0)
+    selective = tuple(
+        point.model_copy(update={"accuracy": _corrected(point.accuracy, moved, wider, 1.0)}) for point in evaluation.selective
+    )
     return evaluation.model_copy(
-        update={"metrics": metrics, "protocol": _protocol(evaluation, bias.get("accuracy"), draws, fitted_to)}
+        update={
+            "metrics": metrics,
+            "selective": selective,
+            "prediction_sets": set_sizes(predictions),
+            "protocol": _protocol(evaluation, bias.get("accuracy"), draws, fitted_to),
+        }
     )
 
 

@@ -16,6 +16,7 @@ from headstart.evaluation.calibration import reliability
 from headstart.evaluation.intervals import has_clusters
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
+from headstart.evaluation.selective import accuracy_coverage
 from headstart.evaluation.subsets import accuracy_by_domain, accuracy_by_group, mean_over
 
 
@@ -68,6 +69,7 @@ def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
         per_domain=domains,
         domain_mean=mean_over(domains),
         per_group=accuracy_by_group(labeled),
+        selective=accuracy_coverage(labeled),
     )
 
 
