@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.cli._printing import facts, said
-from headstart.cli._views import SEVERITY_STYLES, VERDICT_STYLES, accuracy_line, domains_line, gravest_first, named_files
+from headstart.cli._views import (
+    SEVERITY_STYLES,
+    VERDICT_STYLES,
+    accuracy_line,
+    domains_line,
+    gravest_first,
+    named_files,
+    worse_slices,
+    worst_group_line,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,6 +46,8 @@ def summary_view(run: Run) -> RenderableType:
         ("Estimate", adaptation.estimate_sentence if adaptation else ""),
         ("Accuracy", accuracy_line(result["evaluation"])),
         ("Domains", domains_line(result["evaluation"])),
+        ("Groups", worst_group_line(result["evaluation"])),
+        ("Slices", next(iter(worse_slices(result["evaluation"])), "")),
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
         ("Left out", not_tried(decision) if decision else adaptation.unfinished if adaptation else ""),

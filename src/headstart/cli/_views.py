@@ -138,7 +138,27 @@ def evaluation_view(evaluation: dict[str, Any]) -> RenderableType:
         ]
         numbers = ("precision", "recall", "f1", "images")
         blocks += [table(("class", *numbers), rows, right=numbers), ""]
-    return Group(*blocks, *_subsets(evaluation), said(evaluation["protocol"], style="dim"))
+    found = worse_slices(evaluation)
+    blocks += _subsets(evaluation)
+    blocks += [said(one) for one in found] + ([""] if found else [])
+    return Group(*blocks, said(evaluation["protocol"], style="dim"))
+
+
+def worse_slices(evaluation: dict[str, Any] | None) -> list[str]:
+    """A sentence for each slice that is worse than others beyond chance."""
+    slices = (evaluation or {}).get("slices")
+    return [one["sentence"] for one in slices["worse"]] if slices else []
+
+
+def worst_group_line(evaluation: dict[str, Any] | None) -> str:
+    """The group with the lowest accuracy; empty where groups were not told apart."""
+    worst = (evaluation or {}).get("worst_group")
+    if not worst:
+        return ""
+    low = worst["accuracy"]
+    return (
+        f"worst group {worst['name']} {low['value']:.1%} [{low['low']:.1%}, {low['high']:.1%}] on {worst['num_images']:,} images"
+    )
 
 
 def accuracy_line(evaluation: dict[str, Any] | None) -> str:

@@ -37,6 +37,60 @@ class SubsetRow(Record):
     accuracy: Estimate
 
 
+class AttributeRows(Record):
+    """The accuracy on images that share a value of an attribute, such as the fifths of their brightness.
+
+    Attributes:
+        attribute: The attribute's name, such as "brightness".
+        rows: One row a value; of an attribute that is a number one for each fifth of the images.
+    """
+
+    attribute: str
+    rows: tuple[SubsetRow, ...]
+
+
+class WorseSlice(Record):
+    """Images that have something in common and are right less often than others, beyond chance.
+
+    Attributes:
+        name: What they have in common, as a phrase.
+        attribute: The attribute that tells them apart.
+        of_class: The class that the slice is a part of; empty where it is of images of all classes.
+        num_images: How many there are.
+        accuracy: The share of right predictions among them.
+        elsewhere: That share among the other images, in the mix of classes of the slice; all other images for a whole class.
+        p_value: Probability that the worst of all slices looked at is as bad by chance.
+        sentence: The slice in one sentence.
+        images: The names of some of its images that were predicted wrong, the most confident first.
+    """
+
+    name: str
+    attribute: str
+    of_class: str = ""
+    num_images: int
+    accuracy: Estimate
+    elsewhere: float
+    p_value: float
+    sentence: str
+    images: tuple[str, ...] = ()
+
+
+class Slices(Record):
+    """Where accuracy differs: by attributes of images, and the slices that are worse than others beyond chance.
+
+    Attributes:
+        num_images: Images that were sorted into slices: all that were evaluated, or so many of them, evenly spaced.
+        num_slices: Slices that were tested.
+        attributes: The accuracy by value, of each attribute that varies and is not told elsewhere in the evaluation.
+        worse: Those that are worse, the least probable first; each is worse without the images of those before it.
+    """
+
+    num_images: int
+    num_slices: int
+    attributes: tuple[AttributeRows, ...] = ()
+    worse: tuple[WorseSlice, ...] = ()
+
+
 class Confusion(Record):
     """counts[truth][predicted]."""
 
@@ -96,6 +150,8 @@ class Evaluation(Shown, Record):
         per_group: One row for each given group of ten images or more, where there are two.
         selective: Accuracy on the most certain images, from few of them to all.
         prediction_sets: Sizes of prediction sets of several levels, where out-of-fold predictions calibrate them.
+        worst_group: The one of them with the lowest accuracy.
+        slices: Accuracy by attributes of the images; None where it was not looked at, as in evaluations of earlier versions.
     """
 
     split: str
@@ -111,11 +167,13 @@ class Evaluation(Shown, Record):
     per_group: tuple[SubsetRow, ...] = ()
     selective: tuple[SelectivePoint, ...] = ()
     prediction_sets: tuple[SetSizes, ...] = ()
+    worst_group: SubsetRow | None = None
+    slices: Slices | None = None
 
     @model_serializer(mode="wrap")
     def _without_absent_columns(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What not every evaluation has is left out where it is absent, such as what the columns `domain` and `group` tell."""
-        optional = ("per_domain", "domain_mean", "per_group", "selective", "prediction_sets")
+        optional = ("per_domain", "domain_mean", "per_group", "selective", "prediction_sets", "worst_group", "slices")
         absent = {name for name in optional if not getattr(self, name)}
         return {name: value for name, value in handler(self).items() if name not in absent}
 

@@ -56,7 +56,7 @@ def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
     if not len(labeled):
         raise DataError(f"None of the {len(predictions)} images of {split} has a label. Evaluate on labeled images.")
     counted = LabeledPredictions(labeled)
-    domains = accuracy_by_domain(labeled)
+    domains, groups = accuracy_by_domain(labeled), accuracy_by_group(labeled)
     return Evaluation(
         split=split,
         num_images=len(labeled),
@@ -68,7 +68,8 @@ def evaluation_of(predictions: Predictions, split: str) -> Evaluation:
         protocol=_protocol(labeled, split),
         per_domain=domains,
         domain_mean=mean_over(domains),
-        per_group=accuracy_by_group(labeled),
+        per_group=groups,
+        worst_group=min(groups, key=lambda row: row.accuracy.value, default=None),
         selective=accuracy_coverage(labeled),
     )
 

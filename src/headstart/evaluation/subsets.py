@@ -59,11 +59,11 @@ def _rows(predictions: Predictions, names: tuple[str, ...], fewest: int) -> tupl
     shown = natural_order({name for name, count in counts.items() if name and count >= fewest})
     if len(shown) < 2:
         return ()
-    return tuple(_row(name, predictions.take(np.flatnonzero(by_row == name))) for name in shown)
+    return tuple(row_of(name, predictions.take(np.flatnonzero(by_row == name))) for name in shown)
 
 
-def _row(name: str, predictions: Predictions) -> SubsetRow:
-    """The row of some images. Groups that were given inside of it are resampled whole."""
+def row_of(name: str, predictions: Predictions) -> SubsetRow:
+    """The row of some labeled images. Groups that were given inside of it are resampled whole."""
     groups = np.arange(len(predictions))
     inside = predictions.given_groups
     if len(set(inside)) > 1:

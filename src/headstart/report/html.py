@@ -12,6 +12,7 @@ from headstart.core.evaluation import ClassRow
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
+from headstart.evaluation.slices import all_attributes
 from headstart.evaluation.validators import VALIDATORS, deciding_validators
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.deciding.wording import log_loss_decides
@@ -40,6 +41,7 @@ from headstart.report.pictures import (
     least_like_training,
     least_sure,
     pictures_of,
+    rows_named,
 )
 from headstart.runs.run import Run
 
@@ -70,6 +72,7 @@ def report_html(run: Run, task: Task | None = None) -> str:
         rates=rate_chart(run.rate_curve) if run.rate_curve else None,
         stages=stages_chart(run.ranking) if run.ranking else None,
         most_rows=MOST_ROWS,
+        attributes=all_attributes(),
         shares=_shares(run.pool_audit) if run.pool_audit else (),
         domain_panels=domain_panels(run.adaptation) if run.adaptation else (),
         deciding=list(deciding_validators()),
@@ -145,7 +148,7 @@ def _decision_values(run: Run) -> dict[str, Any]:
 
 
 def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "flagged": ""}
+    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "flagged": "", "worse": ()}
     evaluation, predictions = run.evaluation, run.predictions
     book = PictureBook(task)
     odd = run.unlabeled or predictions
@@ -154,6 +157,8 @@ def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
     if predictions is not None and len(predictions):
         values["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
         values["unsure"] = pictures_of(predictions, least_sure(predictions), book)
+        worse = evaluation.slices.worse if evaluation and evaluation.slices else ()
+        values["worse"] = tuple((one, pictures_of(predictions, rows_named(predictions, one.images), book)) for one in worse)
     if evaluation is None:
         return values
     weakest = sorted(evaluation.per_class, key=_weakness)

@@ -106,6 +106,12 @@ def thumbnail(image: Image.Image) -> tuple[str, bool]:
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}", tiny
 
 
+def rows_named(predictions: Predictions, names: Iterable[str]) -> list[int]:
+    """The rows of those names, in their order; names that there are none of are left out."""
+    places = {name: row for row, name in enumerate(predictions.names)}
+    return [places[name] for name in names if name in places]
+
+
 def confident_mistakes(predictions: Predictions) -> Integers:
     """Rows that are wrong although the model was sure, surest first, int64 [row]."""
     wrong = np.flatnonzero((predictions.predicted != predictions.labels) & (predictions.labels != UNLABELED))

@@ -20,6 +20,7 @@ from headstart.data.scan import scan
 from headstart.data.task import Task
 from headstart.evaluation import protocols
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
+from headstart.evaluation.slice_report import with_slices
 from headstart.runs.origin import check_classes
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun, Data
@@ -76,7 +77,8 @@ def _evaluation_on_task(run: Run, task: Task) -> Evaluation:
 
 def _evaluated(run: Run, images: ImageSet, name: str, *, in_place: bool) -> Evaluation:
     """The evaluation on those images, which says where the model has learned from some of them."""
-    evaluation, _ = protocols.evaluate(run.model, images, split=name)
+    evaluation, predictions = protocols.evaluate(run.model, images, split=name)
+    evaluation = with_slices(evaluation, predictions, images, run.model.backbone)
     own = run.evaluation is not None and run.evaluation.split == OUT_OF_FOLD and run.predictions
     learned = _num_learned(run, images, own.names, in_place=in_place) if own else 0
     if not learned:

@@ -23,6 +23,7 @@ from headstart.evaluation.forgetting import Forgetting, forgetting
 from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluate, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.evaluation.slice_report import with_slices
 from headstart.methods import METHODS
 from headstart.planning.deciding.chosen import evaluation_of_chosen
 from headstart.planning.fitting import fit_plan, learns_test, out_of_fold
@@ -225,7 +226,8 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
         if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)
-    return evaluation
+    images = task.labeled if task.test is None else task.test
+    return with_slices(evaluation, predictions, images, workspace.run.model.backbone)
 
 
 def _out_of_fold(task: Task, plan: Plan, workspace: Workspace) -> tuple[Evaluation, Predictions]:
