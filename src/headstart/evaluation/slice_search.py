@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ LEVEL = 0.05
 FEWEST_IN_SLICE = 10
 """Images of a slice, and images that it is compared with, at least; a group of an evaluation has as many."""
 MOST_FOUND = 5
-"""Slices that are named; each is searched for without the images of those found before."""
+"""Slices that are named, of classes and of parts of classes; each is searched for without the images of those found before."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def worse_slices(
         seed: Seed of the permutations.
 
     Returns:
-        At most `MOST_FOUND` slices.
+        At most `MOST_FOUND` slices that are classes, and as many others.
 
     Reference: Kulldorff, "A spatial scan statistic", Communications in Statistics 1997, sections 3 and 4 (likelihood ratio of a
         zone for Bernoulli data, its maximum by Monte Carlo); Westfall & Young, "Resampling-Based Multiple Testing", 1993,
@@ -86,8 +87,10 @@ def worse_slices(
     """
     found: list[Found] = []
     left = {True: np.ones(len(labels), bool), False: np.ones(len(labels), bool)}
-    while len(found) < MOST_FOUND:
-        tested = [one for one in candidates if _is_testable(one, left[one.within_classes], labels)]
+    while True:
+        counts = Counter(one.slice.within_classes for one in found)
+        open_kinds = [one for one in candidates if counts[one.within_classes] < MOST_FOUND]
+        tested = [one for one in open_kinds if _is_testable(one, left[one.within_classes], labels)]
         if not tested:
             break
         one = _worst(tested, 1 - correct, labels, groups, left, (seed, len(found)))
