@@ -4,7 +4,7 @@ A ridge on EfficientNet-Lite0's last layer learns half of a set, and judges the 
 seed, some of the judged images are darkened. They are found if slices of which more than half are darkened images hold more than
 half of all darkened ones. "none": what was predicted for an image is given to another one: of any class ("any"), or of the same
 class ("class"), where classes may differ, so that only slices of classes are true ones. "untouched": the set as it is, where half
-of the judged images are searched; a slice of them is repeated if it is worse in the other half, too. `python -m benchmarks.slices`.
+of the judged images are searched; a slice of them is repeated if it is worse in the other, too. `python -m benchmarks.slices`.
 
 Expected: dark found in 9 of 10 seeds; false slices in at most 1 of 20 runs without any.
 """
