@@ -21,7 +21,7 @@ SMALLEST_DIFFERENCE = 1e-9
 
 
 @dataclass(frozen=True)
-class JudgedLabels:
+class AssessedLabels:
     """What is to be said of each label.
 
     Attributes:
@@ -48,9 +48,9 @@ class JudgedLabels:
         return np.asarray(self.adjusted <= LEVEL)
 
 
-def judge_labels(
+def assess_labels(
     probs: Floats, labels: Integers, neighbors: Floats | None = None, groupings: Sequence[Integers] = ()
-) -> JudgedLabels:
+) -> AssessedLabels:
     """How suspicious each label is, from predictions without it, from its neighbors and from the labels of its group.
 
     The three are pooled into calibrated probabilities of the true class, while the share of wrong labels is fitted too. The
@@ -65,12 +65,12 @@ def judge_labels(
             one label is measured, so that a group whose rows differ as they please says nothing.
 
     Returns:
-        The judged labels.
+        The assessed labels.
 
     Reference: Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021, eqs. 1-2 (the
         confident joint, of which the wrong labels' classes are taken); Benjamini & Hochberg, "Controlling the false discovery
         rate", JRSS B 1995.
-    Differs: the share of wrong labels is fitted by likelihood, not counted, as counting takes every label that is hard to tell
+    Differs: the share of wrong labels is fitted by likelihood, not other, as counting takes every label that is hard to tell
         for a wrong one; half of the wrong labels may be any class.
     """
     from scipy.stats import false_discovery_control  # noqa: PLC0415  takes half a second
@@ -88,7 +88,7 @@ def judge_labels(
     others[rows, labels] = -np.inf
     order = np.lexsort((own - others.max(axis=1), p_values))
     adjusted = np.asarray(false_discovery_control(p_values))
-    return JudgedLabels(p_values, adjusted, others.argmax(axis=1), pool.wrong, order, pool.noise, pool.weights)
+    return AssessedLabels(p_values, adjusted, others.argmax(axis=1), pool.wrong, order, pool.noise, pool.weights)
 
 
 def group_evidence(labels: Integers, groups: Integers, num_classes: int) -> Floats:

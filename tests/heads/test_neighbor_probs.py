@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.core.rows import unit_rows
-from headstart.heads.neighbor_votes import NUM_NEIGHBORS, neighbor_votes
+from headstart.heads.neighbor_probs import NUM_NEIGHBORS, neighbor_probs
 
 
 def clusters(num=67, seed=0):
@@ -17,18 +17,18 @@ def clusters(num=67, seed=0):
 
 def test_rows_are_of_the_class_of_their_neighbors():
     rows, labels = clusters()
-    votes = neighbor_votes(rows, labels, np.arange(67), 3)
-    assert (votes.argmax(axis=1) == labels).all()
-    assert votes.sum(axis=1) == pytest.approx(1.0)
-    assert votes.min() > 0
+    counts = neighbor_probs(rows, labels, np.arange(67), 3)
+    assert (probs.argmax(axis=1) == labels).all()
+    assert probs.sum(axis=1) == pytest.approx(1.0)
+    assert probs.min() > 0
 
 
 def test_a_row_does_not_vote_on_its_own_group():
     rows, labels = clusters()
     labels[0] = 2
-    before = neighbor_votes(rows, labels, np.arange(67), 3)
+    before = neighbor_probs(rows, labels, np.arange(67), 3)
     assert before[0].argmax() == 0
-    one_group = neighbor_votes(rows, labels, np.zeros(67, np.int64), 3)
+    one_group = neighbor_probs(rows, labels, np.zeros(67, np.int64), 3)
     counts = np.bincount(labels, minlength=3) + 1
     assert one_group == pytest.approx(np.tile(counts / counts.sum(), (67, 1)))
 
@@ -36,4 +36,4 @@ def test_a_row_does_not_vote_on_its_own_group():
 def test_fewer_rows_than_neighbors_all_vote():
     rows, labels = clusters(num=5)
     assert len(rows) < NUM_NEIGHBORS
-    assert np.isfinite(neighbor_votes(rows, labels, np.arange(5), 3)).all()
+    assert np.isfinite(neighbor_probs(rows, labels, np.arange(5), 3)).all()

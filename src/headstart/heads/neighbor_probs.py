@@ -1,4 +1,4 @@
-"""Neighbor votes: class probabilities of a row from the labels of the rows most like it, in other groups."""
+"""Neighbor probabilities: class probabilities of a row from the labels of the rows most like it, in other groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_VALUES = 16_000_000
 """Cosines at once: 64 MB."""
 
 
-def neighbor_votes(rows: Floats, labels: Integers, groups: Integers, num_classes: int) -> Floats:
+def neighbor_probs(rows: Floats, labels: Integers, groups: Integers, num_classes: int) -> Floats:
     """Class probabilities of each row by its ten nearest rows of other groups, float64 [sample, class], above zero.
 
     Nearest is by cosine. Votes are smoothed by class shares. Of more than 10,000 rows that many, evenly spaced, vote.
@@ -38,14 +38,14 @@ def neighbor_votes(rows: Floats, labels: Integers, groups: Integers, num_classes
     voters = evenly_spaced(len(rows), MOST_VOTERS)
     known, own = np.asarray(rows)[voters], groups[voters]
     num = min(NUM_NEIGHBORS, len(voters))
-    votes = np.zeros((len(rows), num_classes))
+    counts = np.zeros((len(rows), num_classes))
     for part in row_slices(len(rows), max(1, BLOCK_VALUES // max(1, len(voters)))):
         cosines = np.asarray(rows[part]) @ known.T
         cosines[groups[part][:, None] == own] = -np.inf
         near = np.argpartition(-cosines, num - 1, axis=1)[:, :num]
-        counted = np.isfinite(np.take_along_axis(cosines, near, axis=1))
+        other = np.isfinite(np.take_along_axis(cosines, near, axis=1))
         at = np.arange(part.start, part.start + len(near))
         for place in range(num):
-            np.add.at(votes, (at, labels[voters[near[:, place]]]), counted[:, place].astype(float))
-    smoothed = votes + SMOOTHING * num_classes * (np.bincount(labels, minlength=num_classes) + 1) / (len(labels) + num_classes)
+            np.add.at(counts, (at, labels[voters[near[:, place]]]), other[:, place].astype(float))
+    smoothed = counts + SMOOTHING * num_classes * (np.bincount(labels, minlength=num_classes) + 1) / (len(labels) + num_classes)
     return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True))
