@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from headstart.evaluation.label_errors import LEVEL, group_evidence, assess_labels
+from headstart.evaluation.label_errors import LEVEL, assess_labels, group_evidence
 
 
 def drawn(num=1_009, num_classes=5, sharpness=3.0, seed=0):

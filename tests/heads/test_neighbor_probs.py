@@ -17,7 +17,7 @@ def clusters(num=67, seed=0):
 
 def test_rows_are_of_the_class_of_their_neighbors():
     rows, labels = clusters()
-    counts = neighbor_probs(rows, labels, np.arange(67), 3)
+    probs = neighbor_probs(rows, labels, np.arange(67), 3)
     assert (probs.argmax(axis=1) == labels).all()
     assert probs.sum(axis=1) == pytest.approx(1.0)
     assert probs.min() > 0
