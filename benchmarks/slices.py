@@ -77,7 +77,7 @@ def darkened(rows: ImageSet, which: np.ndarray) -> ImageSet:
 
 
 def predicted(learned: ImageSet, rows: ImageSet) -> Predictions:
-    fit = fit_ridge(seen(learned), learned.labels, learned.num_classes, learned.groups)
+    fit = fit_ridge(seen(learned), learned.labels, learned.num_classes, groups=learned.groups)
     scores = seen(rows) @ fit.weight + fit.bias
     probs = softmax(scores / fit.temperature, axis=1)
     names = tuple(map(str, range(len(rows))))

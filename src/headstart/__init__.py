@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from headstart.workflows.search import search
     from headstart.workflows.serve import serve
     from headstart.workflows.simulate import simulate
+    from headstart.workflows.stress import stress
     from headstart.workflows.track import track
 
 __version__ = "0.1.0"
@@ -66,7 +67,7 @@ __version__ = "0.1.0"
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
     "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "simulate",
-    "track",
+    "stress", "track",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -94,7 +95,7 @@ __all__ = [
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
     "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
-    "simulate", "track",
+    "simulate", "stress", "track",
 ]  # fmt: skip
 
 

@@ -206,6 +206,8 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
     ],
     "serve": with_each(RUNS, loaded),
     "simulate": with_each(RUNS, lambda _, run: headstart.simulate(run, workers=[1, 2])),
+    "stress": with_each(RUNS, lambda _, run: headstart.stress(run, corruption="mirror"))
+    + with_each(DATA, lambda home, data: headstart.stress(home.run, data, corruption=["gray"])),
     "track": [
         *with_each(RUNS, lambda _, run: headstart.track(run, "tensorboard")),
         lambda home: headstart.track(home.run, to=["tensorboard"]),
@@ -282,6 +284,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "runs": (lambda _: headstart.runs(3), "folder = 3 is an int. Give a path."),
     "search": (lambda _: headstart.search("shades", trials=0.5), "trials = 0.5 is a float. Give a whole number or None."),
     "serve": (lambda _: headstart.serve("own", port="80"), "port = '80' is a str. Give a whole number."),
+    "stress": (lambda _: headstart.stress("own", 3), f"data = 3 is an int. Give {A_PLACE} or None."),
     "simulate": (lambda _: headstart.simulate(3), f"run = 3 is an int. Give {A_RUN}."),
     "track": (lambda _: headstart.track("own", 3), "to = 3 is an int. Give a text, or a list of texts."),
 }  # fmt: skip

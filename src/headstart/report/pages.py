@@ -12,11 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from headstart.core.language import Language, spoken
 from headstart.core.records import write_atomically
+from headstart.evaluation.stress import Stress
 from headstart.gallery.shots import ShotsCurve
 from headstart.report.charts import shortened, shots_chart
 from headstart.report.figures import briefly
 from headstart.report.finding_pages import listed
 from headstart.report.numbers import FILTERS, SAID
+from headstart.report.stress_charts import stress_charts
 from headstart.report.terms import Terms
 
 HEADING = re.compile(r'<section class="part" id="([^"]+)">\s*<header><h2>(.*?)</h2>')
@@ -59,3 +61,8 @@ def headings(page: str) -> list[tuple[str, str]]:
 def write_shots(curve: ShotsCurve, path: Path) -> None:
     """Write accuracy by images a class as one HTML file; an ExportError says that it cannot be written."""
     write_atomically(path, page_of("shots", curve=curve, chart=shots_chart(curve.points)))
+
+
+def write_stress(stress: Stress, path: Path) -> None:
+    """Write accuracy by corruption and strength as one HTML file; an ExportError says that it cannot be written."""
+    write_atomically(path, page_of("stress", stress=stress, charts=stress_charts(stress)))

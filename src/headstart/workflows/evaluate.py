@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,10 +36,11 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     """The evaluation of a run, or that of its model on other labeled data: on their test split, or on all rows without one."""
     run = Run.load(run)
     check_classes(run, "evaluate")
-    if isinstance(data, Task):
-        return _evaluation_on_task(run, data)
     if data is not None:
-        return _evaluation_on(run, str(data) if isinstance(data, Path) else data)
+        given = images_to_evaluate(run, data)
+        evaluation, predictions = protocols.evaluate(run.model, given.images, split=given.name)
+        evaluation = with_slices(evaluation, predictions, given.images, run.model.backbone)
+        return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {given.warning}".rstrip()})
     if run.evaluation is None:
         raise DataError(
             f"{run.folder} was not evaluated: no labeled image could be held out. Name labeled images: headstart evaluate "
@@ -48,7 +49,27 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     return run.evaluation
 
 
-def _evaluation_on(run: Run, place: Any) -> Evaluation:
+class GivenSet(NamedTuple):
+    """Labeled images that a run's model is to be judged by, in its classes.
+
+    Attributes:
+        images: The images; sealed where they are a test.
+        name: What they are called.
+        warning: That the model has learned from some of them, in one sentence; empty where it has not.
+    """
+
+    images: ImageSet
+    name: str
+    warning: str
+
+
+def images_to_evaluate(run: Run, data: Data) -> GivenSet:
+    """The labeled images of data that were named: their test split, or all without one."""
+    if isinstance(data, Task):
+        images, classes = data.labeled if data.test is None else data.test, run.model.classes
+        images = images.in_classes(classes, _labels(data.classes, classes, data.name))
+        return GivenSet(images, data.name, _warning(run, images, in_place=bool(data.place)))
+    place: Any = str(data) if isinstance(data, Path) else data
     raw = reader_for(place).read(place)
     in_place, place = isinstance(place, str), place if isinstance(place, str) else raw.name
     wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
@@ -63,28 +84,14 @@ def _evaluation_on(run: Run, place: Any) -> Evaluation:
     labels = _labels([str(raw.labels[row]) for row in rows], classes, place)
     domains, given = (tuple(names[row] for row in rows) for names in (raw.domains, raw.groups))
     image_set = ImageSet(raw.images.take(rows), classes, labels, _groups(raw, rows), domains, given_groups=given)
-    return _evaluated(run, image_set, raw.name, in_place=in_place)
+    return GivenSet(image_set, raw.name, _warning(run, image_set, in_place=in_place))
 
 
-def _evaluation_on_task(run: Run, task: Task) -> Evaluation:
-    """The evaluation on the test rows of a task, or on all labeled ones where it has no test."""
-    images = task.labeled if task.test is None else task.test
-    classes = run.model.classes
-    return _evaluated(
-        run, images.in_classes(classes, _labels(task.classes, classes, task.name)), task.name, in_place=bool(task.place)
-    )
-
-
-def _evaluated(run: Run, images: ImageSet, name: str, *, in_place: bool) -> Evaluation:
-    """The evaluation on those images, which says where the model has learned from some of them."""
-    evaluation, predictions = protocols.evaluate(run.model, images, split=name)
-    evaluation = with_slices(evaluation, predictions, images, run.model.backbone)
+def _warning(run: Run, images: ImageSet, *, in_place: bool) -> str:
+    """That the model has learned from some of the images; empty where it has not."""
     own = run.evaluation is not None and run.evaluation.split == OUT_OF_FOLD and run.predictions
     learned = _num_learned(run, images, own.names, in_place=in_place) if own else 0
-    if not learned:
-        return evaluation
-    warning = LEARNED.format(learned=learned, count=evaluation.num_images, folder=run.folder)
-    return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {warning}"})
+    return LEARNED.format(learned=learned, count=len(images), folder=run.folder) if learned else ""
 
 
 def _num_learned(run: Run, images: ImageSet, names: Sequence[str], *, in_place: bool) -> int:

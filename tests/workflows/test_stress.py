@@ -1,0 +1,125 @@
+"""Stress tests: which images are made worse, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import headstart
+from headstart.core.errors import DataError, PlanError
+from headstart.core.language import language_named
+from headstart.evaluation.stress import Stress
+from headstart.workflows import stress as workflow
+
+SOME = ("contrast", "mirror")
+
+
+def shaded(folder: Path, count: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    for level, name in enumerate(("dark", "light")):
+        (folder / name).mkdir(parents=True)
+        for row in range(count):
+            pixels = (120 * level + draw.integers(0, 130, (16, 18, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{row}.png")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> headstart.Run:
+    monkeypatch.chdir(tmp_path)
+    shaded(Path("learned"), 14, 0)
+    return headstart.fit("learned", method="ridge", pretrained="pixels", out="own")
+
+
+def test_labeled_images_are_predicted_by_models_without_them_where_there_is_no_test(run: headstart.Run) -> None:
+    found = headstart.stress(run, corruption=SOME)
+    assert found.num_images == 28
+    assert found.basis.startswith("28 labeled images, each predicted by a model of the same plan that was fitted without it")
+    assert run.evaluation is not None
+    assert found.clean.accuracy.value == pytest.approx(
+        run.evaluation.per_class[0].recall * 0.5 + run.evaluation.per_class[1].recall * 0.5
+    )
+    assert [(row.corruption, row.strength) for row in found.rows] == [*(("contrast", one) for one in range(1, 6)), ("mirror", 1)]
+    assert found.rows[4].accuracy.value <= found.clean.accuracy.value
+    assert [one.name for one in found.means] == list(SOME)
+    assert found.means[0].accuracy.value == pytest.approx(np.mean([row.accuracy.value for row in found.rows[:5]]))
+    assert found.mean is None  # only of all corruptions
+    assert found.clean.flagged is not None
+    assert Stress.from_json(Path("own/stress.json").read_text(encoding="utf-8")) == found
+    page = Path("own/stress.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "Contrast" in page
+
+
+def test_test_images_are_predicted_by_a_model_that_has_not_learned_them(run: headstart.Run) -> None:
+    asked = headstart.fit(headstart.read_task("learned", test=0.75), method="ridge", pretrained="pixels", out="tested")
+    found = headstart.stress(asked, corruption="mirror")
+    assert "test images, which the model has not learned from" in found.basis
+    assert asked.evaluation is not None
+    assert found.clean.accuracy.value == asked.evaluation.accuracy.value
+
+
+def test_other_images_are_named_and_those_learned_from_are_said_to_be(run: headstart.Run) -> None:
+    shaded(Path("more"), 11, 1)
+    assert headstart.stress(run, "more", corruption="gray").basis == "22 labeled images of more, predicted by the model."
+    assert "has learned from 28 of these 28 images" in headstart.stress(run, "learned", corruption="gray").basis
+
+
+def test_what_was_done_before_an_interrupt_is_not_done_again(run: headstart.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, original = [], workflow.stress_row
+
+    def interrupted(models, corruption, strength, folder):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append((corruption, strength))
+        return original(models, corruption, strength, folder)
+
+    monkeypatch.setattr(workflow, "stress_row", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        headstart.stress(run, corruption=SOME)
+    assert not Path("own/stress.json").exists()
+    again = []
+    monkeypatch.setattr(workflow, "stress_row", lambda models, *what: again.append(what[:2]) or original(models, *what))
+    headstart.stress(run, corruption=SOME)
+    assert not set(done) & set(again)
+    assert len(done) + len(again) == 7
+
+
+def test_the_model_and_its_evaluation_stay_as_they_are(run: headstart.Run) -> None:
+    before = {path: path.read_bytes() for path in Path("own").glob("*.json")}
+    headstart.stress(run, corruption="gray")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_an_unknown_corruption_vectors_and_few_images_are_refused(run: headstart.Run) -> None:
+    with pytest.raises(PlanError, match=r'^"contrst" is not a corruption\. Did you mean "contrast"\? Known: gaussian_noise, '):
+        headstart.stress(run, corruption="contrst")
+    shaded(Path("few"), 4, 2)
+    with pytest.raises(DataError, match=r"^8 labeled images can be made worse, and an accuracy needs 20 or more\. Name more "):
+        headstart.stress(run, "few")
+    draw = np.random.default_rng(0)
+    labels = np.arange(30) % 2
+    np.savez("vectors.npz", features=(draw.normal(size=(30, 4)) + labels[:, None]).astype(np.float32), labels=labels.astype(str))
+    vectors = headstart.fit("vectors.npz", method="ridge", out="vectors")
+    with pytest.raises(DataError, match=r"^vectors was fitted on feature vectors, and it is pictures that get worse\. Fit a run"):
+        headstart.stress(vectors)
+
+
+def test_the_command_shows_the_mean_of_each_corruption(run: headstart.Run, headstart_command) -> None:
+    answer = headstart_command("stress", "own", "--corruption", "contrast")
+    assert answer.code == 0, answer.err
+    assert "as they are" in answer.out
+    assert "Contrast" in answer.out
+    made = json.loads(headstart_command("stress", "own", "--corruption", "contrast", "--json").out)
+    assert made["num_images"] == 28
+    assert answer.out.split("\n")[0].startswith(f"Accuracy is {made['clean']['accuracy']['value']:.1%}")
+
+
+def test_sentences_are_translated(run: headstart.Run) -> None:
+    found = headstart.stress(run, corruption="contrast")
+    spoken = language_named("zh").sentence
+    assert "Accuracy" not in spoken(found.sentence)
+    assert "images" not in spoken(found.basis)
