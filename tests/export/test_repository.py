@@ -59,7 +59,8 @@ def test_what_is_in_it(repository):
     names = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
     assert names == {
         "README.md", "config.json", "evaluation.json", "model/backbone/card.json", "model/backbone/weights.safetensors",
-        "model/detector.safetensors", "model/head.safetensors", "model/model.json", "plan.toml", "task.json",
+        "model/calibration.safetensors", "model/detector.safetensors", "model/head.safetensors", "model/model.json", "plan.toml",
+        "task.json",
     }  # fmt: skip
     config = json.loads((repository / "config.json").read_text())
     assert config["id2label"] == {"0": "dark", "1": "light", "2": "mid"}

@@ -28,9 +28,16 @@ def paths_from(words: Sequence[str]) -> list[str]:
 
 
 def print_rows(
-    rows: Sequence[dict[str, Any]], as_json: bool, columns: Sequence[str], cells: Callable[[dict[str, Any]], tuple[Any, ...]]
+    rows: Sequence[dict[str, Any]],
+    as_json: bool,
+    columns: Sequence[str],
+    cells: Callable[[dict[str, Any]], tuple[Any, ...]],
+    right: Sequence[str] | None = None,
 ) -> None:
-    """Print one JSON object a line, or a table of the paths, each with its error or the cells that are made of its row."""
+    """Print one JSON object a line, or a table of the paths, each with its error or the cells that are made of its row.
+
+    All columns after the first stand to the right, or those that `right` names.
+    """
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False))
@@ -39,7 +46,7 @@ def print_rows(
     for row in rows:
         given = (said(row["error"].removeprefix(f"{row['path']}: "), style="red"), *blank) if "error" in row else cells(row)
         shown.append((row["path"], *given))
-    show(table(("path", *columns), shown, right=columns[1:]))
+    show(table(("path", *columns), shown, right=columns[1:] if right is None else right))
 
 
 def check_format(path: Path) -> str:
@@ -62,10 +69,24 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
-    """The columns, and each row with one value a column: `p_value` and `unknown`, whether it is flagged, stand side by side."""
+    """The columns, and each row with one value a column: `p_value` and `unknown`, whether it is flagged, stand side by side.
+
+    A set is a list in Parquet, and its classes with ";" between them in CSV.
+    """
     classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
     guesses = ["best_guess"] if any("best_guess" in row for row in rows) else []
-    columns = ["path", "label", *guesses, "probability", "p_value", "unknown", *(f"prob_{name}" for name in classes), "error"]
+    sets = ["set"] if any("set" in row for row in rows) else []
+    columns = [
+        "path",
+        "label",
+        *guesses,
+        "probability",
+        "p_value",
+        "unknown",
+        *sets,
+        *(f"prob_{name}" for name in classes),
+        "error",
+    ]
     flat = []
     for row in rows:
         unknown = row.get("unknown") or {}
@@ -80,7 +101,7 @@ def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows(row | {"set": ";".join(row["set"])} if "set" in row else row for row in flat)
     return text.getvalue()
 
 

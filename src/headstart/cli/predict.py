@@ -39,6 +39,26 @@ Adapt = Annotated[
         show_default=False,
     ),
 ]
+Sets = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Give each image a set of classes, which holds the true one for this share of images: 0.9.",
+        show_default=False,
+    ),
+]
+SetScore = Annotated[
+    str, typer.Option(metavar="NAME", help="What sets are made by: lac (smallest on average), aps or raps (never empty).")
+]
+SetsByClass = Annotated[bool, typer.Option("--sets-by-class", help="Hold the true class for this share of each class's images.")]
+AtAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Give a label only where the model is sure enough for this share of labels to be right, with 95 % confidence: 0.95.",
+        show_default=False,
+    ),
+]
 
 
 def predict(
@@ -52,6 +72,10 @@ def predict(
     ] = None,
     refuse: Refuse = None,
     adapt: Adapt = None,
+    sets: Sets = None,
+    set_score: SetScore = "lac",
+    sets_by_class: SetsByClass = False,
+    at_accuracy: AtAccuracy = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Label new images. Each gets the most probable class, and a p-value.
@@ -68,32 +92,45 @@ def predict(
     finished = Run.load(run, first=True)
     if finished.has_first_model:
         told(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.")
-    rows = finished.predict(paths_from(paths), refuse, adapt)  # type: ignore[arg-type]
+    rows = finished.predict(
+        paths_from(paths), refuse, adapt,  # type: ignore[arg-type]
+        sets=sets, set_score=set_score, sets_by_class=sets_by_class, at_accuracy=at_accuracy,
+    )  # fmt: skip
     if out:
         _write(out, rows, print_too=as_json)
         told(f"{out}: {_counts(rows)}")
     else:
         show_predictions(rows, as_json)
     tell_if_none_can_be_flagged(finished.model, refuse)
+    if at_accuracy is not None:
+        _tell_threshold(finished.folder, at_accuracy)
+    if sets is not None:
+        tell_of_sets(rows, sets, len(finished.model.classes))
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
 
 def show_predictions(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     """Print the rows of `headstart.predict`."""
-    tested = any(row.get("unknown") for row in rows)
-    columns = ("label", "probability", "p-value") if tested else ("label", "probability")
-    print_rows(rows, as_json, columns, lambda row: _cells(row)[: len(columns)])
+    tested, in_sets = any(row.get("unknown") for row in rows), any("set" in row for row in rows)
+    columns = ("label", "probability", *(["p-value"] if tested else []), *(["set"] if in_sets else []))
+    print_rows(rows, as_json, columns, lambda row: tuple(_cells(row)[name] for name in columns), right=("probability", "p-value"))
 
 
-def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """What a table shows of a row, by column."""
     unknown = row["unknown"]
     if row["label"] is None:
         label = said(f"unknown (best guess: {row['best_guess']})")
     else:
         label = plain(row["label"], "bold")
         label.append(said(" (perhaps unknown)" if unknown and unknown["flag"] else "", style="yellow"))
-    return label, f"{row['probability']:.3f}", f"{unknown['p_value']:.3f}" if unknown else ""
+    return {
+        "label": label,
+        "probability": f"{row['probability']:.3f}",
+        "p-value": f"{unknown['p_value']:.3f}" if unknown else "",
+        "set": ", ".join(row.get("set", ())),
+    }
 
 
 def _counts(rows: Sequence[dict[str, Any]]) -> str:
@@ -116,6 +153,36 @@ def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool) -> None:
         if not print_too:
             show_predictions(rows, as_json=True)
         raise
+
+
+def _tell_threshold(folder: Path, at_accuracy: float) -> None:
+    """Say on stderr from which probability on images get a label, and what that gave out of fold."""
+    from headstart.evaluation.selective import answered_at
+    from headstart.runs.calibrated import calibration_in
+
+    calibration = calibration_in(folder)
+    if calibration is not None:
+        found = answered_at(calibration, at_accuracy)
+        told(
+            f"Images get a label from a probability of {found.threshold:.3g} on: {found.coverage:.1%} of the labeled images "
+            f"reach it, and {found.accuracy:.1%} of these are right out of fold."
+        )
+
+
+def tell_of_sets(rows: Sequence[dict[str, Any]], share: float, num_classes: int) -> None:
+    """Say on stderr where sets say little: many hold every class, or none."""
+    sizes = [len(row["set"]) for row in rows if "set" in row]
+    full, empty = (sum(size == wanted for size in sizes) for wanted in (num_classes, 0))
+    if num_classes > 1 and full > len(sizes) / 2:
+        told(
+            f"{full:,} of {len(sizes):,} sets hold every class: with these labels the model cannot leave any out at {share:g}. "
+            "Ask for a smaller share, or label more images."
+        )
+    if empty:
+        told(
+            f"{empty:,} of {len(sizes):,} sets are empty: labels alone are right more often than {share:g}, so that the least "
+            "sure images are given none. Ask for a larger share, or for `--set-score aps`."
+        )
 
 
 def tell_if_none_can_be_flagged(model: Model, refuse: float | None) -> None:

@@ -19,12 +19,15 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import SetSizes
 from headstart.core.predictions import Predictions
 from headstart.core.records import write_atomically
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
 from headstart.evaluation.conformity import CONFORMITY, never_empty
 
 DEFAULT_SCORE = "lac"
 LEVELS = (0.8, 0.9, 0.95)
 """Levels at which an evaluation tells the sizes of sets."""
+MOST_STEPS = 1_000
+"""Levels that a bundle knows: a level between two of them is rounded up by a thousandth at most."""
 ROUNDING = 1e-9
 """Slack of a comparison of sums of fractions."""
 
@@ -159,6 +162,20 @@ def set_rule(
             )
         thresholds[label] = conformal_quantile(scores[own], calibration.groups[own], level)
     return SetRule(level, score, thresholds)
+
+
+def set_steps(calibration: Calibration, score: str = DEFAULT_SCORE) -> list[tuple[float, float]]:
+    """Levels that can be had, with the threshold of each, from the lowest to the highest; `MOST_STEPS` at most.
+
+    The threshold of a level between two steps is that of the higher one: sets by it are never too small.
+    """
+    scores = calibration.scores[score]
+    _, unit, counts = np.unique(calibration.groups, return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(1.0 / counts[unit[order]]) / (len(counts) + 1)
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # of rows with equal scores
+    rows = last[evenly_spaced(len(last), MOST_STEPS)]
+    return list(zip(reached[rows].tolist(), scores[order][rows].tolist(), strict=True))
 
 
 def set_sizes(predictions: Predictions) -> tuple[SetSizes, ...]:

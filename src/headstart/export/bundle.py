@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -19,6 +20,7 @@ from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Bytes
 from headstart.data.images import Images
 from headstart.data.task import Task
+from headstart.evaluation.conformal import set_steps
 from headstart.export.archive import write_archive
 from headstart.export.card import model_card
 from headstart.export.formats import FORMATS
@@ -28,6 +30,7 @@ from headstart.export.script import predict_script
 from headstart.methods.model import Model
 from headstart.methods.model_graph import ModelGraph
 from headstart.novelty.detector import UNUSUAL
+from headstart.runs.calibrated import calibration_in
 from headstart.runs.run import MODEL, Run
 
 
@@ -61,7 +64,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
             graph = run.model.graph()
             images = task.labeled.images if len(task.labeled) else task.pool.images
             _write_graph(kind, graph, folder, precision, images)
-        _write_about(folder, run.model, graph, to, precision)
+        _write_about(folder, run, graph, to, precision)
         (folder / "predict.py").write_text(predict_script(kind), encoding="utf-8")
         with stage("predicting with the runtime alone"):
             parity = measured_parity(folder, wanted, kind.runtime)
@@ -94,8 +97,9 @@ def _put_in_place(out: Path, archive: bool) -> Iterator[Path]:
         packed.unlink(missing_ok=True)
 
 
-def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precision: str) -> None:
+def _write_about(folder: Path, run: Run, graph: ModelGraph, to: str, precision: str) -> None:
     """What `predict.py` has to know."""
+    calibration = calibration_in(run.folder)
     about = {
         "format": to,
         "precision": precision,
@@ -103,11 +107,18 @@ def _write_about(folder: Path, model: Model, graph: ModelGraph, to: str, precisi
         "outputs": graph.output_names,
         "pixels": graph.largest_pixels,
         "unusual": UNUSUAL,
+        "set_steps": [] if calibration is None else set_steps(calibration),
         "headstart": version("headstart"),
     }
-    (folder / "bundle.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    classes = json.dumps(list(model.classes), indent=2, ensure_ascii=False)
+    (folder / "bundle.json").write_text(_indented(about) + "\n", encoding="utf-8")
+    classes = json.dumps(list(run.model.classes), indent=2, ensure_ascii=False)
     (folder / "classes.json").write_text(classes + "\n", encoding="utf-8")
+
+
+def _indented(about: dict[str, Any]) -> str:
+    """As JSON, a line for each value: lists of numbers are long."""
+    lines = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in about.items())
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision: str, images: Images) -> None:

@@ -315,9 +315,11 @@ class Run(Shown):
         measured = {"mean": _plain(evaluation.domain_mean), "worst": evaluation.worst_domain.to_dict()}
         return {"left_out_domains": measured | chosen}
 
-    def predict(self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
-        """One row an image, with its label and probabilities or the error; see `headstart.predict`."""
-        rows: PredictionRows = public("predict")(self, images, refuse, adapt)
+    def predict(
+        self, images: GivenImages, refuse: float | None = None, adapt: TestTime | None = None, **asked: Any
+    ) -> PredictionRows:
+        """One row an image, with its label and probabilities or the error; `headstart.predict` lists the options."""
+        rows: PredictionRows = public("predict")(self, images, refuse, adapt, **asked)
         return rows
 
     def evaluate(self, data: Task | str | Path | None = None) -> Evaluation:

@@ -27,11 +27,13 @@ from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.data.task import Task
+from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
+from headstart.runs.calibrated import FILE as CALIBRATION
 from headstart.runs.in_progress import forget_in, noted_in
 from headstart.runs.run import (
     ENVIRONMENT,
@@ -196,6 +198,15 @@ class Workspace:
     def write_predictions(self, predictions: Predictions, *, unlabeled: bool = False) -> None:
         """Write the predictions of the evaluated rows, or of the unlabeled ones."""
         predictions.write(self.path(POOL_PREDICTIONS if unlabeled else TEST_PREDICTIONS))
+
+    def write_calibration(self, predictions: Predictions) -> None:
+        """Write what out-of-fold predictions say about the certainty of the model, beside it."""
+        Calibration.of(predictions).write(self.model_folder / CALIBRATION)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether that is there."""
+        return (self.model_folder / CALIBRATION).exists()
 
     def write_environment(self) -> None:
         """Write the versions and hardware that the run runs on."""

@@ -36,6 +36,7 @@ from headstart.serving.schemas import (
 )
 from headstart.serving.security import READING, Guard, Receive, Scope, Send
 from headstart.serving.service import Service
+from headstart.serving.wanted import Wanted
 
 FILES = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
 BASE64 = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
@@ -66,6 +67,14 @@ REASONS = {
 ModelName = Annotated[str | None, Query(description="Of the model or gallery; the first one where it is left out.")]
 Refuse = Annotated[
     float | None, Query(ge=0, lt=1, description="Give no label to pictures with a p-value below; see `headstart predict`.")
+]
+Sets = Annotated[
+    float | None,
+    Query(gt=0, lt=1, description="Give each picture a set of classes that holds the true one for this share of pictures."),
+]
+AtAccuracy = Annotated[
+    float | None,
+    Query(gt=0, lt=1, description="Give a label only where the model is sure enough for labels to be right so often."),
 ]
 
 
@@ -158,11 +167,13 @@ class _Routes:
             card |= {name: spoken.sentence(card[name]) for name in ("sentence", "protocol") if card.get(name)}
         return JSONResponse({"models": cards, "limits": self.service.limits.to_dict()})
 
-    async def predict(self, request: Request, model: ModelName = None, refuse: Refuse = None) -> Response:
+    async def predict(
+        self, request: Request, model: ModelName = None, refuse: Refuse = None, sets: Sets = None, at_accuracy: AtAccuracy = None
+    ) -> Response:
         """Label, probabilities and p-value of each picture."""
         self.service.named(model).batcher.check_room(1)
         body = await self.service.bodies.read(request)
-        return _answer(request, await self.service.predict(body.files, model, refuse))
+        return _answer(request, await self.service.predict(body.files, model, Wanted(refuse, sets, at_accuracy)))
 
     async def explain(self, request: Request, model: ModelName = None) -> Response:
         """Where in one picture the model looked, and which training pictures are most like it."""

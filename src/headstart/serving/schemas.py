@@ -21,10 +21,11 @@ class Row(BaseModel):
 
     path: str = Field(description="The name that the request gave the picture.")
     label: str | None = None
-    best_guess: str | None = Field(None, description='The most probable class; with "refuse" alone.')
+    best_guess: str | None = Field(None, description='The most probable class; with "refuse" or "at_accuracy".')
     probability: float | None = None
     probs: dict[str, float] | None = None
     unknown: Unknown | None = None
+    set: list[str] | None = Field(None, description='The prediction set, the most probable class first; with "sets".')
     error: str | None = None
 
 

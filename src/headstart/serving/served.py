@@ -19,7 +19,13 @@ from headstart.methods.model import Model
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.enrolling import Matching, card_of_gallery, version_of_gallery
 from headstart.serving.reasons import Examples, Explaining, examples_of
+from headstart.serving.refusals import RefusedError
 from headstart.serving.versions import Answering, Stamp, Version, blank_pictures, load_version, stamp_of, with_new_card
+from headstart.serving.wanted import Wanted
+
+NO_SETS = (
+    "A gallery gives no prediction sets and reaches no wanted accuracy: no image of it was predicted out of fold. Ask a run."
+)
 
 Made = Callable[[str], Batcher]
 """Gives the batcher for a name."""
@@ -54,7 +60,7 @@ class Served(ABC):
         """How many networks it runs."""
 
     @abstractmethod
-    def answering(self, refuse: float | None) -> tuple[Compute, str, tuple[int, ...]]:
+    def answering(self, wanted: Wanted) -> tuple[Compute, str, tuple[int, ...]]:
         """A function of decoded pictures, its version and its sides; they stay what they are when the model is loaded anew."""
 
     @abstractmethod
@@ -88,9 +94,9 @@ class ServedRun(Served):
     def num_engines(self) -> int:
         return len(self.current.model.backbones)
 
-    def answering(self, refuse: float | None) -> tuple[Answering, str, tuple[int, ...]]:
+    def answering(self, wanted: Wanted) -> tuple[Answering, str, tuple[int, ...]]:
         version = self.current
-        return Answering(version, refuse), version.identity, version.sides
+        return Answering(version, wanted), version.identity, version.sides
 
     def card(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, **self.current.card}
@@ -162,8 +168,10 @@ class ServedGallery(Served):
     def num_engines(self) -> int:
         return 1
 
-    def answering(self, refuse: float | None) -> tuple[Matching, str, tuple[int, ...]]:
-        return Matching(self.gallery, bool(refuse)), self.version, self.sides
+    def answering(self, wanted: Wanted) -> tuple[Matching, str, tuple[int, ...]]:
+        if wanted.needs_calibration:
+            raise RefusedError(422, "not-calibrated", NO_SETS)
+        return Matching(self.gallery, bool(wanted.refuse)), self.version, self.sides
 
     def card(self) -> dict[str, Any]:
         return {"name": self.name, **card_of_gallery(self.gallery)}

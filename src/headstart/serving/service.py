@@ -31,6 +31,7 @@ from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable
 from headstart.serving.reasons import CELLS
 from headstart.serving.refusals import RefusedError, in_time, too_many_comparisons
 from headstart.serving.served import Served, ServedGallery, ServedRun
+from headstart.serving.wanted import NOTHING_MORE, Wanted
 
 T = TypeVar("T")
 CLOSING_SECONDS = 5.0
@@ -161,7 +162,7 @@ class Service:
             raise RefusedError(409, "no-gallery", f'"{name}" is a run, whose classes are fixed. Enroll into a gallery.')
         return found
 
-    async def predict(self, uploads: Sequence[Upload], name: str | None = None, refuse: float | None = None) -> dict[str, Any]:
+    async def predict(self, uploads: Sequence[Upload], name: str | None = None, wanted: Wanted = NOTHING_MORE) -> dict[str, Any]:
         """What the model of that name, or the first one, says about each picture, in their order.
 
         A picture that cannot be read has a row with the error; where none can be read the request is refused.
@@ -169,7 +170,7 @@ class Service:
         served, deadline = self.named(name), self._deadline
         with served.batcher.admitted(len(uploads)):
             await self._renewed(deadline, served)
-            compute, version, sides = served.answering(refuse)
+            compute, version, sides = served.answering(wanted)
             pictures = await self._decoded(uploads, sides, deadline)
             rows = await self._answered(served.batcher, compute, pictures, deadline)
         self.metrics.note_rows(served.name, rows)

@@ -11,18 +11,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headstart.backbones.catalog import provider_of
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError, HeadstartError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.progress import silent
 from headstart.data.images import ArrayImages
+from headstart.evaluation.conformal import Calibration
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import HEAD_FILE, NO_DETECTOR, Model
+from headstart.runs.calibrated import FILE as CALIBRATION
+from headstart.runs.calibrated import Asked, asked_of, calibration_in
 from headstart.runs.predicting import answers_of
 from headstart.runs.run import FIRST_MODEL, MODEL, Run, file_of
 from headstart.serving.pictures import DecodedImages, DecodedPicture
 from headstart.serving.refusals import RefusedError, without_folders
+from headstart.serving.wanted import NOTHING_MORE, Wanted
 
 GRAY = 127
+MOST_RULES = 100
+"""Rules of sets and of a wanted accuracy that a version keeps."""
 
 
 class Stamp(NamedTuple):
@@ -31,7 +37,7 @@ class Stamp(NamedTuple):
     Attributes:
         name: The folder of the model.
         model: Changes with the model.
-        evaluation: Changes with the evaluation, which follows the model; None where there is none yet.
+        evaluation: Changes with the evaluation and the calibration, which follow the model; None where there is none yet.
     """
 
     name: str
@@ -53,6 +59,8 @@ class Version:
         model: Predicts.
         run: The run, whose parts were read.
         card: What users may know.
+        calibration: What prediction sets and a wanted accuracy need; None where there is none.
+        rules: What was asked before.
     """
 
     identity: str
@@ -60,6 +68,19 @@ class Version:
     model: Model = field(repr=False)
     run: Run = field(repr=False)
     card: dict[str, Any] = field(repr=False)
+    calibration: Calibration | None = field(repr=False, default=None)
+    rules: dict[Wanted, Asked] = field(repr=False, default_factory=dict)
+
+    def asked(self, wanted: Wanted) -> Asked:
+        """The rules of what is wanted; `RefusedError` where the model cannot give it."""
+        if wanted not in self.rules:
+            if len(self.rules) >= MOST_RULES:
+                self.rules.clear()
+            try:
+                self.rules[wanted] = asked_of(self.calibration, self.model.classes, "This model", **wanted._asdict())
+            except HeadstartError as error:
+                raise RefusedError(422, "not-calibrated", str(error)) from None
+        return self.rules[wanted]
 
     @property
     def sides(self) -> tuple[int, ...]:
@@ -73,18 +94,18 @@ class Answering:
 
     Attributes:
         version: The model.
-        refuse: See `headstart.predict`.
+        wanted: What is asked for beside labels.
     """
 
     version: Version
-    refuse: float | None = None
+    wanted: Wanted = NOTHING_MORE
 
     def __call__(self, pictures: Sequence[DecodedPicture]) -> list[dict[str, Any]]:
         """One row a picture, as `headstart predict --json` prints it."""
         model = self.version.model
-        if self.refuse and model.detector_model is None:
+        if self.wanted.refuse and model.detector_model is None:
             raise RefusedError(422, "no-detector", NO_DETECTOR.replace("leave out --refuse", 'leave out "refuse"'))
-        answers = answers_of(model, DecodedImages(tuple(pictures)), self.refuse)
+        answers = answers_of(model, DecodedImages(tuple(pictures)), self.version.asked(self.wanted))
         return [{"path": picture.name, **answer} for picture, answer in zip(pictures, answers, strict=True)]
 
 
@@ -93,7 +114,8 @@ def stamp_of(folder: Path) -> Stamp | None:
     for name in (MODEL, FIRST_MODEL):
         status = _status(folder / name / "model.json")
         if status is not None:
-            return Stamp(name, status, _status(folder / file_of(Evaluation)))
+            evaluation, calibration = _status(folder / file_of(Evaluation)), _status(folder / name / CALIBRATION)
+            return Stamp(name, status, None if evaluation is None else evaluation + (calibration or ()))
     return None
 
 
@@ -120,15 +142,16 @@ def load_version(folder: Path) -> Version:
         raise PlanError(f"{folder} was fitted on feature vectors, and pictures are served. Use `headstart predict` with it.")
     if stamp is None or stamp != stamp_of(folder):
         raise DataError(f"{folder} changed while it was loaded. Try again when its fit is finished.")
-    found = Version(_identity(folder / stamp.name), stamp, model, run, card_of(run, model))
+    found = Version(_identity(folder / stamp.name), stamp, model, run, card_of(run, model), calibration_in(folder))
     warm_up(found)
     return found
 
 
 def with_new_card(version: Version, stamp: Stamp) -> Version:
-    """The version with the evaluation of its model, which was not there yet when it was loaded."""
+    """The version with the evaluation and the calibration of its model, which were not there yet when it was loaded."""
     run = Run(version.run.folder)
-    return replace(version, stamp=stamp, run=run, card=card_of(run, version.model))
+    calibration = calibration_in(version.run.folder)
+    return replace(version, stamp=stamp, run=run, card=card_of(run, version.model), calibration=calibration, rules={})
 
 
 def warm_up(version: Version) -> None:

@@ -21,6 +21,7 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension, LeftOut
 from headstart.evaluation.forgetting import Forgetting, forgetting_between
+from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluate, evaluation_of
 from headstart.heads.ridge_statistics import RidgeStatistics
@@ -93,6 +94,8 @@ def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     workspace.write_learned(labels_learned_in(run.folder))
     workspace.write_known(known.union(addition.learn.content_keys, addition.held_out.content_keys))
     workspace.write_model(extended.model)
+    if evaluation.split == OUT_OF_FOLD:
+        workspace.write_calibration(predictions)
     return finish(workspace)
 
 

@@ -25,8 +25,17 @@ from headstart.evaluation.protocols import evaluate, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.evaluation.slice_report import with_slices
 from headstart.methods import METHODS
+from headstart.planning.cross_validation import num_finished
 from headstart.planning.deciding.chosen import evaluation_of_chosen
-from headstart.planning.fitting import fit_plan, learns_test, out_of_fold
+from headstart.planning.fitting import (
+    backbone_of,
+    candidate_of,
+    costs_little,
+    cross_validated_plan,
+    fit_plan,
+    learns_test,
+    out_of_fold,
+)
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
@@ -180,6 +189,7 @@ def _fitted_and_evaluated(workspace: Workspace, task: Task, plan: Plan, inputs: 
             workspace.write_predictions(workspace.run.model.predict_with_p_values(task.unlabeled), unlabeled=True)
     if workspace.run.evaluation is not None:
         _audit_pool(task, plan, workspace, inputs)
+        _calibrate(task, plan, workspace)
     return workspace.write_result()
 
 
@@ -251,6 +261,25 @@ def _audit_pool(task: Task, plan: Plan, workspace: Workspace, inputs: dict[str, 
         found = workspace.steps.run("audit", inputs, Audited, make)
     if found.audit:
         workspace.write(found.audit)
+
+
+def _calibrate(task: Task, plan: Plan, workspace: Workspace) -> None:
+    """Keep with the model what its out-of-fold predictions say about its certainty.
+
+    Beside a test the folds that it was chosen by, or that cost little, are asked; what would have to be trained for it is not.
+    """
+    if workspace.is_calibrated or not task.folds:
+        return
+    predictions = workspace.run.predictions
+    if task.test is not None:
+        steps = workspace.sharing_steps
+        num_folds = None if costs_little(plan) else num_finished(task, candidate_of(plan), backbone_of(plan), steps)
+        if num_folds == 0:
+            return
+        with stage("calibrating"):
+            predictions = cross_validated_plan(task, plan, steps, num_folds).predictions
+    if predictions is not None:
+        workspace.write_calibration(predictions)
 
 
 def forgotten_by(run: Run) -> Forgetting | None:

@@ -6,13 +6,25 @@ from headstart.core.arguments import checked
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import TestTime
 from headstart.data.given_images import AnyImages
+from headstart.evaluation.conformal import DEFAULT_SCORE
+from headstart.runs.calibrated import asked_of, calibration_in
 from headstart.runs.predicting import predict_images
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
 
 
 @checked
-def predict(run: AnyRun, images: AnyImages, refuse: float | None = None, adapt: TestTime | None = None) -> PredictionRows:
+def predict(
+    run: AnyRun,
+    images: AnyImages,
+    refuse: float | None = None,
+    adapt: TestTime | None = None,
+    *,
+    sets: float | None = None,
+    set_score: str = DEFAULT_SCORE,
+    sets_by_class: bool = False,
+    at_accuracy: float | None = None,
+) -> PredictionRows:
     """One row an image: its path with label, probability and all probabilities, or with the error that kept it from being read.
 
     Images are files, folders that are walked for images, Pillow images, arrays or tensors: one, or a list of such. Arrays are
@@ -34,6 +46,18 @@ def predict(run: AnyRun, images: AnyImages, refuse: float | None = None, adapt: 
 
     `adapt` adapts the model to these very images first: "batch_norm" or "tent"; see `methods.test_time`. On few, mixed or skewed
     images it does harm. The run itself stays as it is, and so do the p-values.
+
+    With `sets` = 0.9 each row has a `"set"`: classes, the most probable first, that hold the true one for nine in ten images like
+    the labeled ones; see `headstart.evaluation.conformal.set_rule` for what holds. `set_score` is the conformity score: "lac"
+    gives the smallest sets, some of which may be empty; those of "aps" and "raps" never are. `sets_by_class` asks for that share
+    of the images of each class. With `at_accuracy` = 0.95 images get a label only from a probability on from which labels are
+    right at least that often, with 95 % confidence; others have the label None and a `best_guess`.
     """
     loaded = Run.load(run, first=True)
-    return predict_images(loaded.model, images, refuse, adapt, str(loaded.folder))
+    model, origin = loaded.model, str(loaded.folder)
+    calibration = None if sets is None and at_accuracy is None else calibration_in(loaded.folder)
+    asked = asked_of(
+        calibration, model.classes, origin, refuse=refuse, adapt=adapt, sets=sets, set_score=set_score,
+        sets_by_class=sets_by_class, at_accuracy=at_accuracy,
+    )  # fmt: skip
+    return predict_images(model, images, asked, origin)
