@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from headstart.core.estimate import Estimate
-from headstart.core.evaluation import Confusion, ReliabilityBin
+from headstart.core.evaluation import Confusion, ReliabilityBin, SelectivePoint
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.planning.ranking.stage_scores import StageScore
 from headstart.planning.results import CurvePoint, LearningCurve
@@ -12,6 +12,7 @@ from headstart.report.charts import (
     heatmap,
     rate_chart,
     reliability_dots,
+    selective_chart,
     shortened,
     stages_chart,
     top_confusions,
@@ -125,3 +126,13 @@ def test_stages_of_the_leader_are_drawn_over_those_of_random_weights():
     alone = ranking.model_copy(update={"candidates": (leader,)})
     assert stages_chart(alone).dashed == ""
     assert stages_chart(ranking.model_copy(update={"candidates": (ranked("net", "pretrained", ()),)})) is None
+
+
+def test_the_curve_of_what_is_answered_has_a_whisker_at_each_share_of_images():
+    estimate = Estimate(value=0.9, low=0.8, high=1.0)
+    points = [SelectivePoint(coverage=share, threshold=0.5, num_images=20, accuracy=estimate) for share in (0.5, 1.0)]
+    chart = selective_chart(points)
+    assert [text for _, text in chart.x_ticks] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    assert [mark.x for mark in chart.marks] == [(chart.x_ticks[0][0] + chart.x_ticks[-1][0]) / 2, chart.x_ticks[-1][0]]
+    assert chart.marks[0].top < chart.marks[0].y < chart.marks[0].bottom
+    assert chart.y_ticks[-1] == (chart.marks[0].top, "100%")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from headstart.core.estimate import Estimate
+from headstart.core.evaluation import SetSizes
 from headstart.core.findings import Finding
 from headstart.report.html import report_html
 
@@ -123,3 +124,17 @@ def test_same_images_are_claimed_only_where_they_are_the_same(make_run, section_
             0
         ]
     )
+
+
+def test_where_the_model_is_sure_is_drawn_and_sets_have_their_sizes(make_run, section_of):
+    sizes = SetSizes(level=0.9, mean_size=2.5, single=0.1, empty=0.02, full=0.61)
+    run, task = make_run()
+    drawn = section_of(report_html(run, task), "certainty")
+    assert 'aria-label="Accuracy by the share of images' in drawn
+    assert "Sizes of prediction sets" not in drawn
+    with_sets = replace(run, evaluation=run.evaluation.model_copy(update={"prediction_sets": (sizes,)}))
+    drawn = section_of(report_html(with_sets, task), "certainty")
+    assert '<td class="n">2.50</td><td class="n">10.0%</td><td class="n">61.0%</td><td class="n">2.0%</td>' in drawn
+    assert "From 90% on most sets hold every class" in drawn
+    old = replace(run, evaluation=run.evaluation.model_copy(update={"selective": (), "prediction_sets": ()}))
+    assert 'id="certainty"' not in report_html(old, task)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headstart.core.evaluation import Confusion, ReliabilityBin
+from headstart.core.evaluation import Confusion, ReliabilityBin, SelectivePoint
 from headstart.evaluation.episodes import EpisodeAccuracy
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import LearningCurve
@@ -121,6 +121,23 @@ def shots_chart(points: Sequence[EpisodeAccuracy]) -> Plot:
     )
     ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
     return Plot(ticks, _path([(mark.x, mark.y) for mark in marks]), marks=marks)
+
+
+def selective_chart(points: Sequence[SelectivePoint]) -> Plot:
+    """Accuracy by the share of images that are answered, the most certain ones first; whiskers are 95 % intervals."""
+    axis = Axis.over([end for point in points for end in (point.accuracy.low, point.accuracy.high)], most=1.0, num_ticks=4)
+    y = _height_on(axis)
+
+    def x(coverage: float) -> float:
+        return round(LEFT + 12 + (RIGHT - LEFT - 12) * coverage, 2)
+
+    marks = tuple(Mark(x(one.coverage), y(one.accuracy.value), y(one.accuracy.high), y(one.accuracy.low), "") for one in points)
+    return Plot(
+        tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks),
+        _path([(mark.x, mark.y) for mark in marks]),
+        x_ticks=tuple((x(tick / 5), f"{20 * tick}%") for tick in range(6)),
+        marks=marks,
+    )
 
 
 def stages_chart(ranking: Ranking) -> Plot | None:

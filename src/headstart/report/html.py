@@ -19,7 +19,15 @@ from headstart.planning.deciding.wording import log_loss_decides
 from headstart.planning.plan import Plan
 from headstart.report.axis import Axis
 from headstart.report.brief import brief_of
-from headstart.report.charts import curve_chart, heatmap, rate_chart, reliability_dots, stages_chart, top_confusions
+from headstart.report.charts import (
+    curve_chart,
+    heatmap,
+    rate_chart,
+    reliability_dots,
+    selective_chart,
+    stages_chart,
+    top_confusions,
+)
 from headstart.report.domain_panels import domain_panels
 from headstart.report.figures import (
     figures_of,
@@ -168,6 +176,7 @@ def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
         "folded": weakest[WEAKEST_ROWS:] if many else (),
         "heat": heatmap(evaluation.confusion),
         "confused": top_confusions(evaluation.confusion),
+        "selective": selective_chart(evaluation.selective) if len(evaluation.selective) > 1 else None,
         "dots": reliability_dots(evaluation.reliability, 40, 236, 220),
         "dots_before": reliability_dots(evaluation.reliability_before, 40, 236, 220),
     }
