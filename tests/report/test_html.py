@@ -29,6 +29,7 @@ SECTIONS = [
     "confusion",
     "calibration",
     "pictures",
+    "certainty",
     "cost",
     "use",
     "rejected",
