@@ -95,3 +95,10 @@ def test_errors_of_a_group_move_together_and_to_places_of_their_class():
     moved = slice_search._permuted(np.array([1.0, 1, 0, 0, 0, 0, 2, 2]), strata, groups, np.random.default_rng(0))
     assert {tuple(row) for row in moved[:, [0, 1, 4, 5]].tolist()} == {(1, 1, 0, 0), (0, 0, 1, 1)}
     assert {tuple(row) for row in moved[:, [2, 3, 6, 7]].tolist()} == {(0, 0, 2, 2), (2, 2, 0, 0)}
+
+
+def test_slices_that_are_whole_classes_are_compared_with_nothing_and_not_found():
+    labels = np.arange(40) % 2
+    dark = [Candidate("dark", "brightness", labels == 0)]
+    for correct in (np.ones(40), np.where(labels == 0, 0.0, 1.0)):
+        assert worse_slices(dark, correct, labels, np.arange(40)) == []

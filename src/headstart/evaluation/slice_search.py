@@ -194,7 +194,10 @@ class _Statistic:
         return counted, all_errors, np.where(alone, self.sizes[self.own], self.sizes.sum())
 
     def expected_share(self, errors: Floats, slice_: int) -> float:
-        """The share of errors that other rows of its strata have, in the mix of a slice; strata without others are left out."""
+        """The share of errors that other rows of its strata have, in the mix of a slice; strata without others are left out.
+
+        That of the slice itself where no stratum has others: it is no worse than expected then.
+        """
         totals = np.bincount(self.strata, errors, len(self.sizes))
         mine = np.zeros(len(errors), bool)
         mine[self.inside.indices[self.inside.indptr[slice_] : self.inside.indptr[slice_ + 1]]] = True
@@ -202,6 +205,8 @@ class _Statistic:
         count = self.by_stratum[:, slice_]
         others = self.sizes - count
         used = (count > 0) & (others > 0)
+        if not used.any():
+            return float(own.sum() / count.sum())
         return float(((totals - own)[used] / others[used] * count[used]).sum() / count[used].sum())
 
 
