@@ -137,4 +137,4 @@ def test_where_the_model_is_sure_is_drawn_and_sets_have_their_sizes(make_run, se
     assert '<td class="n">2.50</td><td class="n">10.0%</td><td class="n">61.0%</td><td class="n">2.0%</td>' in drawn
     assert "From 90% on most sets hold every class" in drawn
     old = replace(run, evaluation=run.evaluation.model_copy(update={"selective": (), "prediction_sets": ()}))
-    assert 'id="certainty"' not in report_html(old, task)
+    assert "Not known: no image was evaluated" in section_of(report_html(old, task), "certainty")
