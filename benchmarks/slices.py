@@ -6,7 +6,8 @@ half of all darkened ones. "none": what was predicted for an image is given to a
 class ("class"), where classes may differ, so that only slices of classes are true ones. "untouched": the set as it is, where half
 of the judged images are searched; a slice of them is repeated if it is worse in the other, too. `python -m benchmarks.slices`.
 
-Expected: dark found in 9 of 10 draws where darkening lowers the accuracy by 20 points; false slices in at most 1 of 20 runs without any.
+Expected: dark found in 9 of 10 draws where darkening lowers the accuracy by 20 points; false slices in at most 1 of 20 runs
+without any.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SHARE = 0.4
 LIGHT = 0.15
 """Share of the brightness of a darkened image that remains."""
 WORSE = 0.2
-"""A slice that darkening made worse: its accuracy is so much lower than that of its class elsewhere. Some classes do not suffer."""
+"""Darkening made images worse where their accuracy is so much lower than that of their class elsewhere."""
 MOST_ROWS = 2_000
 
 
