@@ -102,3 +102,13 @@ def test_slices_that_are_whole_classes_are_compared_with_nothing_and_not_found()
     dark = [Candidate("dark", "brightness", labels == 0)]
     for correct in (np.ones(40), np.where(labels == 0, 0.0, 1.0)):
         assert worse_slices(dark, correct, labels, np.arange(40)) == []
+
+
+def test_a_slice_of_whole_classes_and_data_without_errors_have_nothing_to_compare():
+    labels = np.repeat([0, 1, 2], 30)
+    whole = Candidate("whole", "x", labels < 2)
+    assert slice_search.testable([whole, Candidate("class", "x", labels == 0, within_classes=False)], labels)[0].name == "class"
+    correct = np.where(labels < 2, np.arange(90) % 2, 1).astype(float)
+    assert worse_slices([whole], correct, labels, np.arange(90)) == []
+    part = Candidate("part", "x", np.arange(90) % 3 == 0)
+    assert worse_slices([part], np.ones(90), labels, np.arange(90)) == []

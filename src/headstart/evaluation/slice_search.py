@@ -110,9 +110,13 @@ def testable(candidates: Sequence[Candidate], labels: Integers) -> list[Candidat
 
 
 def _is_testable(candidate: Candidate, left: Booleans, labels: Integers) -> bool:
+    """Whether enough images can be compared: those of classes that are in the slice as a whole cannot."""
     among = left if candidate.label is None else left & (labels == candidate.label)
-    inside = int((candidate.rows & among).sum())
-    return FEWEST_IN_SLICE <= inside <= int(among.sum()) - FEWEST_IN_SLICE
+    strata = labels if candidate.within_classes else np.zeros_like(labels)
+    inside = np.bincount(strata[candidate.rows & among], minlength=int(strata.max()) + 1)
+    outside = np.bincount(strata[~candidate.rows & among], minlength=len(inside))
+    compared = (inside > 0) & (outside > 0)
+    return min(int(inside[compared].sum()), int(outside[compared].sum())) >= FEWEST_IN_SLICE
 
 
 def _worst(
@@ -194,10 +198,7 @@ class _Statistic:
         return counted, all_errors, np.where(alone, self.sizes[self.own], self.sizes.sum())
 
     def expected_share(self, errors: Floats, slice_: int) -> float:
-        """The share of errors that other rows of its strata have, in the mix of a slice; strata without others are left out.
-
-        That of the slice itself where no stratum has others: it is no worse than expected then.
-        """
+        """The share of errors that other rows of its strata have, in the mix of a slice; strata without others are left out."""
         totals = np.bincount(self.strata, errors, len(self.sizes))
         mine = np.zeros(len(errors), bool)
         mine[self.inside.indices[self.inside.indptr[slice_] : self.inside.indptr[slice_ + 1]]] = True
@@ -205,8 +206,6 @@ class _Statistic:
         count = self.by_stratum[:, slice_]
         others = self.sizes - count
         used = (count > 0) & (others > 0)
-        if not used.any():
-            return float(own.sum() / count.sum())
         return float(((totals - own)[used] / others[used] * count[used]).sum() / count[used].sum())
 
 

@@ -13,6 +13,8 @@ from headstart.report.charts import Mark, Plot
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 290.0, 14.0, 124.0
 WIDTH, HEIGHT = 300.0, 150.0
 """Of the view box of a small chart."""
+LONGEST_LABEL = 5
+"""Letters of a level that have room below a mark; where one has more, strengths are shown."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,17 @@ def _plot(axis: Axis, clean: StressRow, rows: list[StressRow]) -> Plot:
     def y(value: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * axis.at(value), 2)
 
-    step = (RIGHT - LEFT) / len(rows)
+    step, short = (RIGHT - LEFT) / len(rows), all(len(row.level) <= LONGEST_LABEL for row in rows)
     marks = tuple(
         Mark(
-            round(LEFT + step * (place + 0.5), 2), y(row.accuracy.value), y(row.accuracy.high), y(row.accuracy.low), row.level
-            if len(row.level) < 6 else str(row.strength),
+            round(LEFT + step * (place + 0.5), 2),
+            y(row.accuracy.value),
+            y(row.accuracy.high),
+            y(row.accuracy.low),
+            row.level if short else str(row.strength),
         )
         for place, row in enumerate(rows)
-    )  # fmt: skip
+    )
     line = "M" + " L".join(f"{mark.x} {mark.y}" for mark in marks)
     level = y(clean.accuracy.value)
     return Plot(
