@@ -95,8 +95,8 @@ def test_the_model_and_its_evaluation_stay_as_they_are(run: headstart.Run) -> No
 
 
 def test_an_unknown_corruption_vectors_and_few_images_are_refused(run: headstart.Run) -> None:
-    with pytest.raises(PlanError, match=r'^"contrst" is not a corruption\. Did you mean "contrast"\? Known: gaussian_noise, '):
-        headstart.stress(run, corruption="contrst")
+    with pytest.raises(PlanError, match=r'^"snowy" is not a corruption\. Did you mean "snow"\? Known: gaussian_noise, '):
+        headstart.stress(run, corruption="snowy")
     shaded(Path("few"), 4, 2)
     with pytest.raises(DataError, match=r"^8 labeled images can be made worse, and an accuracy needs 20 or more\. Name more "):
         headstart.stress(run, "few")
