@@ -65,3 +65,12 @@ def test_feature_vectors_have_slices_of_classes_and_clusters_alone(tmp_path: Pat
     assert evaluation is not None
     assert evaluation.slices is not None
     assert [one.attribute for one in evaluation.slices.attributes] == ["cluster"]
+
+
+def test_an_extended_run_has_slices_of_old_and_new_images(run: headstart.Run) -> None:
+    written(Path("more"), 1, dark=25)
+    evaluation = headstart.extend(run, "more", out="longer").evaluation
+    assert evaluation is not None
+    assert evaluation.slices is not None
+    assert evaluation.slices.num_images == evaluation.num_images > 120
+    assert evaluation.slices.worse[0].of_class == "light"

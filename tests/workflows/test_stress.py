@@ -123,3 +123,24 @@ def test_sentences_are_translated(run: headstart.Run) -> None:
     spoken = language_named("zh").sentence
     assert "Accuracy" not in spoken(found.sentence)
     assert "images" not in spoken(found.basis)
+
+
+def test_two_runs_are_compared_on_the_same_corrupted_images(run: headstart.Run, headstart_command) -> None:
+    other = headstart.fit("learned", method="nearest_mean", pretrained="pixels", out="means")
+    found = headstart.stress(run, corruption=SOME, against=other)
+    alone = headstart.stress(other, corruption=SOME)
+    assert found.against is not None
+    assert (found.against.run, found.against.num_images) == ("means", 28)
+    assert found.against.clean.value == pytest.approx(alone.clean.accuracy.value - found.clean.accuracy.value)
+    every = [np.mean([row.accuracy.value for row in one.rows]) for one in (alone, found)]
+    assert found.against.corrupted.value == pytest.approx(every[0] - every[1])
+    assert found.against.sentence.startswith("means does ")
+    assert "means does" not in language_named("zh").sentence(found.against.sentence)
+    assert "means does" in headstart_command("stress", "own", "--corruption", "mirror", "--against", "means").out
+    same = headstart.stress(run, corruption="mirror", against=run).against
+    assert same is not None
+    assert "does not differ beyond chance" in same.sentence
+    shaded(Path("more"), 12, 3)
+    elsewhere = headstart.fit("more", method="ridge", pretrained="pixels", out="elsewhere")
+    with pytest.raises(DataError, match=r"^elsewhere predicts other classes or other images\. Name a run of the same task"):
+        headstart.stress(run, corruption="mirror", against=elsewhere)

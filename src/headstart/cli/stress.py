@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,9 @@ def stress(
         list[str] | None,
         typer.Option("--corruption", metavar="NAME", help="Try this one; repeatable. [dim]\\[all][/dim]", show_default=False),
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Another run, to compare with by a paired test.", show_default=False)
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Make pictures worse in twenty-one ways, and show accuracy, calibration and what is flagged as unknown."""
@@ -37,14 +41,15 @@ def stress(
     from headstart.workflows.stress import PAGE
     from headstart.workflows.stress import stress as stress_run
 
-    found = stress_run(run, data, corruption=corruption)
+    found = stress_run(run, data, corruption=corruption, against=against)
     rows = [_cells("as they are", found.clean.accuracy, [found.clean])]
     rows += [
         _cells(title_of(one.name), one.accuracy, [row for row in found.rows if row.corruption == one.name]) for one in found.means
     ]
     columns = ("pictures", "accuracy", "95 % interval", "calibration error", "flagged")
     shown = table(columns, rows, right=("accuracy", "calibration error", "flagged"))
-    where = facts([("Basis", found.basis), ("Report", f"{run}/{PAGE}")])
+    compared = [("Against", found.against.sentence)] if found.against else []
+    where = facts([("Basis", found.basis), *compared, ("Report", f"{run}/{PAGE}")])
     answer(as_json, found.to_dict(), said(found.sentence, style="bold"), "", shown, "", where)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from headstart.core.progress import progress
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats
 from headstart.data.images import Images, ImageSet
+from headstart.data.joined import JoinedImages
 from headstart.evaluation.slice_search import FEWEST_IN_SLICE, Candidate, Found, testable, worse_slices
 from headstart.evaluation.slices import all_attributes
 from headstart.evaluation.slices.base import Attribute, OfPictures, SliceInputs
@@ -33,13 +34,15 @@ MOST_IMAGES = 12
 """Images of a slice that are named."""
 
 
-def with_slices(evaluation: Evaluation, predictions: Predictions, images: ImageSet, backbone: Extractor) -> Evaluation:
+def with_slices(
+    evaluation: Evaluation, predictions: Predictions, image_sets: Sequence[ImageSet], backbone: Extractor
+) -> Evaluation:
     """The evaluation with the slices of its images.
 
     Args:
         evaluation: Of the predictions.
         predictions: One row an image.
-        images: A set that has all images of the predictions, by name; labels are not read.
+        image_sets: Sets that together have all images of the predictions, by name; labels are not read.
         backbone: The model's network, for clusters of features.
 
     Returns:
@@ -49,10 +52,19 @@ def with_slices(evaluation: Evaluation, predictions: Predictions, images: ImageS
     rows = rows[evenly_spaced(len(rows), MOST_ROWS)] if len(rows) > MOST_ROWS else rows
     if len(rows) < 2 * FEWEST_IN_SLICE:
         return evaluation
-    places = {images.images.name(row): row for row in range(len(images))}
-    shown = images.take([places[predictions.names[row]] for row in rows])
-    features = np.asarray(features_of(shown, backbone).penultimate[:], np.float64)
-    return evaluation.model_copy(update={"slices": slices_of(predictions.take(rows), shown.images, features)})
+    sequences = tuple(one.images for one in image_sets)
+    every = JoinedImages(sequences)
+    places = {every.name(row): row for row in range(len(every))}
+    chosen = np.array([places[predictions.names[row]] for row in rows], np.int64)
+    found, first = np.empty((len(rows), 0)), 0
+    for one in image_sets:
+        inside = np.flatnonzero((chosen >= first) & (chosen < first + len(one)))
+        features = np.asarray(features_of(one.take(chosen[inside] - first), backbone).penultimate[:], np.float64)
+        found = found if found.shape[1] else np.empty((len(rows), features.shape[1]))
+        found[inside] = features
+        first += len(one)
+    images = sequences[0].take(chosen) if len(sequences) == 1 else JoinedImages(sequences, chosen)
+    return evaluation.model_copy(update={"slices": slices_of(predictions.take(rows), images, found)})
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from headstart.core.predictions import Predictions, joined
 from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.shown import Shown
-from headstart.core.types import UNLABELED
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.corrupted import corrupted
 from headstart.data.corruptions import CORRUPTIONS
 from headstart.data.images import ImageSet
@@ -69,6 +69,24 @@ class CorruptionMean(Record):
     accuracy: Estimate
 
 
+class StressGain(Record):
+    """Another run's model on the same images, made worse in the same ways.
+
+    Attributes:
+        run: The other run's folder.
+        num_images: Images that both predicted.
+        clean: Accuracy of the other minus that of this one, on pictures as they are.
+        corrupted: The same over all corruptions and strengths.
+        sentence: Which of them does better where pictures get worse, if that is beyond chance.
+    """
+
+    run: str
+    num_images: int
+    clean: Estimate
+    corrupted: Estimate
+    sentence: str
+
+
 class Stress(Shown, Record):
     """`stress.json`: how a model does where pictures get worse.
 
@@ -81,6 +99,7 @@ class Stress(Shown, Record):
         means: One for each corruption.
         mean: Over all corruptions; None where only some were asked for.
         sentence: What was found.
+        against: Another run beside this one; None where none was asked for.
     """
 
     run: str
@@ -91,6 +110,7 @@ class Stress(Shown, Record):
     means: tuple[CorruptionMean, ...]
     mean: CorruptionMean | None = None
     sentence: str
+    against: StressGain | None = None
 
 
 def stress_row(models: Sequence[tuple[PredictsWithPValues, ImageSet]], corruption: str, strength: int, folder: Path) -> StressRow:
@@ -149,3 +169,41 @@ def mean_of_rows(name: str, folders: Iterable[Path]) -> CorruptionMean:
     generator = generator_for(0, "intervals", "stress")
     draws = bootstrap(lambda weights: weights @ right / weights.sum(axis=1), groups, None, DRAWS, generator)
     return CorruptionMean(name=name, accuracy=percentile_interval(value, draws))
+
+
+def gain_of(other: str, pairs: Sequence[tuple[Path, Path]]) -> StressGain:
+    """How much better another run does, by a paired bootstrap over the images that both predicted, groups whole.
+
+    Args:
+        other: The other run's folder.
+        pairs: Folders with the predictions of this run and of the other; those of pictures as they are come first.
+
+    Returns:
+        The gains with their intervals.
+
+    Raises:
+        DataError: The two runs predicted no image in common, or know different classes.
+    """
+    gains, groups = list[Floats](), np.empty(0, np.int64)
+    for own, others in pairs:
+        first, second = (Predictions.read(folder / PREDICTIONS) for folder in (own, others))
+        places = {name: row for row, name in enumerate(second.names)}
+        shared = [row for row, name in enumerate(first.names) if name in places]
+        if first.classes != second.classes or not shared:
+            raise DataError(f"{other} predicts other classes or other images. Name a run of the same task, or give DATA.")
+        same = np.array([places[first.names[row]] for row in shared])
+        gains.append(second.correct[same] - first.correct[shared])
+        groups = first.groups[shared]
+    clean, corrupted_gain = (_paired(values, groups) for values in (gains[0], np.mean(gains[1:], axis=0)))
+    points = f"{100 * corrupted_gain.value:+.1f} [{100 * corrupted_gain.low:+.1f}, {100 * corrupted_gain.high:+.1f}] points"
+    told = (
+        "does better" if corrupted_gain.low > 0 else "does worse" if corrupted_gain.high < 0 else "does not differ beyond chance"
+    )
+    sentence = f"{other} {told} where pictures get worse: {points} of accuracy on {len(groups):,} images."
+    return StressGain(run=other, num_images=len(groups), clean=clean, corrupted=corrupted_gain, sentence=sentence)
+
+
+def _paired(values: Floats, groups: Integers) -> Estimate:
+    generator = generator_for(0, "intervals", "stress gain")
+    draws = bootstrap(lambda weights: weights @ values / weights.sum(axis=1), groups, None, DRAWS, generator)
+    return percentile_interval(float(values.mean()), draws)

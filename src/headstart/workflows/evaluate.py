@@ -39,7 +39,7 @@ def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
     if data is not None:
         given = images_to_evaluate(run, data)
         evaluation, predictions = protocols.evaluate(run.model, given.images, split=given.name)
-        evaluation = with_slices(evaluation, predictions, given.images, run.model.backbone)
+        evaluation = with_slices(evaluation, predictions, [given.images], run.model.backbone)
         return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {given.warning}".rstrip()})
     if run.evaluation is None:
         raise DataError(

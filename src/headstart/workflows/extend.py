@@ -24,6 +24,7 @@ from headstart.evaluation.forgetting import Forgetting, forgetting_between
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluate, evaluation_of
+from headstart.evaluation.slice_report import with_slices
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.model import Model
 from headstart.planning.fitting import with_detector
@@ -84,6 +85,10 @@ def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
         extended = _extended(run, task, members, addition, sets)
     with stage("evaluating"):
         evaluation, predictions, extension = _evaluated(run, addition, extended, left_out)
+        image_sets = [
+            one.images for one in (*_unlearned(sets, members), EvaluatedSet(addition.held_out, None)) if len(one.images)
+        ]
+        evaluation = with_slices(evaluation, predictions, image_sets, extended.model.backbone)
     workspace.write_predictions(predictions)
     plan = extended_plan(run.plan, [one.extendable for one in extended.solutions], extended.model.shares, extension.sentence)
     workspace.write(evaluation, extension, plan, _summary(run, addition, extended, sets))

@@ -237,7 +237,7 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     workspace.write_predictions(predictions)
     images = task.labeled if task.test is None else task.test
-    return with_slices(evaluation, predictions, images, workspace.run.model.backbone)
+    return with_slices(evaluation, predictions, [images], workspace.run.model.backbone)
 
 
 def _out_of_fold(task: Task, plan: Plan, workspace: Workspace) -> tuple[Evaluation, Predictions]:

@@ -19,7 +19,7 @@ from headstart.core.steps import Steps
 from headstart.data.corruptions import CORRUPTIONS, all_corruptions
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.evaluation.stress import CLEAN, CorruptionMean, Stress, StressRow, mean_of_rows, stress_row
+from headstart.evaluation.stress import CLEAN, PREDICTIONS, CorruptionMean, Stress, StressRow, gain_of, mean_of_rows, stress_row
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import Model
 from headstart.planning.fitting import costs_little, fit_plan, learns_test
@@ -71,23 +71,35 @@ class _Basis(NamedTuple):
 
 
 @checked
-def stress(run: AnyRun, data: Data | None = None, *, corruption: Texts = ()) -> Stress:
+def stress(run: AnyRun, data: Data | None = None, *, corruption: Texts = (), against: AnyRun | None = None) -> Stress:
     """Accuracy, calibration and the share flagged as unknown, where pictures get worse in each of many ways.
 
     The images are those of `data`, or else the run's test images or, without a test, its labeled images out of fold. Each
     corruption and strength is kept in the run's folder as soon as it is done, so that the same call goes on where it was stopped.
-    Writes `stress.json` and `stress.html` there. Without `corruption` all are tried; a PlanError lists them.
+    Writes `stress.json` and `stress.html` there. Without `corruption` all are tried; a PlanError lists them. With `against`, another
+    run is tried in the same way, and a paired test says which does better where pictures get worse.
     """
-    run = Run.load(run)
+    names, run = _names(many(corruption)), Run.load(run)
+    other = None if against is None else Run.load(against)
+    found, folders = _stressed(run, data, names)
+    if other is not None:
+        in_other, others = _stressed(other, data, names)
+        _write(other, in_other)
+        pairs = [(folder, others[condition]) for condition, folder in folders.items()]
+        found = found.model_copy(update={"against": gain_of(str(other.folder), pairs)})
+    _write(run, found)
+    return found
+
+
+def _stressed(run: Run, data: Data | None, names: tuple[str, ...]) -> tuple[Stress, dict[tuple[str, int], Path]]:
+    """What was found of a run, and the folder with the predictions of each corruption and strength."""
     check_classes(run, "stress")
-    names = _names(many(corruption))
     if not provider_of(run.model.backbone.card).takes_pictures:
         raise DataError(f"{run.folder} was fitted on feature vectors, and it is pictures that get worse. Fit a run on images.")
     steps = Steps(run.folder / "steps")
     basis = _spaced(_basis(run, data, steps))
-    found = _rows(run, basis, names, steps)
-    _write(run, found)
-    return found
+    rows, folders = _rows(basis, names, steps)
+    return _summed(run, basis, rows, folders, names), folders
 
 
 def _names(asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,7 +159,8 @@ def _spaced(basis: _Basis) -> _Basis:
     return basis._replace(models=[(model, images.spaced(max(1, round(share * len(images))))) for model, images in basis.models])
 
 
-def _rows(run: Run, basis: _Basis, names: tuple[str, ...], steps: Steps) -> Stress:
+def _rows(basis: _Basis, names: tuple[str, ...], steps: Steps) -> tuple[list[StressRow], dict[tuple[str, int], Path]]:
+    """A row for each corruption and strength, pictures as they are first, and the folder with its predictions."""
     inputs = {"models": [_identity(model) for model, _ in basis.models], "images": [one.fingerprint for _, one in basis.models]}
     conditions = [(CLEAN, 0), *_conditions(names)]
     found, folders = list[StressRow](), dict[tuple[str, int], Path]()
@@ -155,12 +168,15 @@ def _rows(run: Run, basis: _Basis, names: tuple[str, ...], steps: Steps) -> Stre
         for corruption, strength in conditions:
             own = inputs | {"corruption": corruption, "strength": strength}
             with silent(), transient_features():
-                made = steps.run("stress", own, StressRow, partial(_row, basis, corruption, strength))
+                made = steps.run("stress", own, StressRow, partial(_row, basis, corruption, strength), _is_whole)
             folders[corruption, strength] = steps.folder / steps.stem("stress", own)
             found.append(made)
             advance(1)
-    clean, *rows = found
-    return _summed(run, basis, clean, rows, folders, names)
+    return found, folders
+
+
+def _is_whole(_: StressRow, folder: Path) -> bool:
+    return (folder / PREDICTIONS).exists()
 
 
 def _row(basis: _Basis, corruption: str, strength: int, folder: Path) -> StressRow:
@@ -181,13 +197,9 @@ def _identity(model: Model) -> list[str]:
 
 
 def _summed(
-    run: Run,
-    basis: _Basis,
-    clean: StressRow,
-    rows: list[StressRow],
-    folders: dict[tuple[str, int], Path],
-    names: tuple[str, ...],
+    run: Run, basis: _Basis, found: list[StressRow], folders: dict[tuple[str, int], Path], names: tuple[str, ...]
 ) -> Stress:
+    clean, *rows = found
     means = tuple(mean_of_rows(name, (folder for (own, _), folder in folders.items() if own == name)) for name in names)
     everything = len(names) == len(all_corruptions())
     of_all = (folder for (name, _), folder in folders.items() if name != CLEAN)
