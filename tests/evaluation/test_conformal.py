@@ -117,6 +117,14 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path):
         Calibration.read(tmp_path / "c.safetensors")
 
 
+def test_scores_of_many_rows_are_made_a_part_at_a_time(monkeypatch):
+    whole = Calibration.of(predictions(53)).scores
+    monkeypatch.setattr("headstart.evaluation.conformal.MOST_NUMBERS", 70)
+    assert {name: list(one) for name, one in Calibration.of(predictions(53)).scores.items()} == {
+        name: list(one) for name, one in whole.items()
+    }
+
+
 def test_rows_without_a_label_do_not_calibrate():
     labels = predictions(20).labels.copy()
     labels[3:] = -1

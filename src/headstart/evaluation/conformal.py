@@ -19,13 +19,16 @@ from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import SetSizes
 from headstart.core.predictions import Predictions
 from headstart.core.records import write_atomically
+from headstart.core.rows import row_slices
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
-from headstart.evaluation.conformity import CONFORMITY, never_empty
+from headstart.evaluation.conformity import CONFORMITY, ConformityScore, never_empty
 
 DEFAULT_SCORE = "lac"
 LEVELS = (0.8, 0.9, 0.95)
 """Levels at which an evaluation tells the sizes of sets."""
+MOST_NUMBERS = 2_000_000
+"""Probabilities of which scores are made at once."""
 MOST_STEPS = 1_000
 """Levels that a bundle knows: a level between two of them is rounded up by a thousandth at most."""
 ROUNDING = 1e-9
@@ -54,8 +57,7 @@ class Calibration:
     def of(cls, predictions: Predictions) -> Calibration:
         """That of predictions by models that had not learned from the rows; rows without a label are left out."""
         known = predictions.take(predictions.labels != UNLABELED)
-        own = np.arange(len(known)), known.labels
-        scores = {name: score(known.probs)[own] for name, score in CONFORMITY.all().items()}
+        scores = {name: _of_truth(score, known) for name, score in CONFORMITY.all().items()}
         return cls(known.labels, known.groups, np.asarray(known.probs.max(axis=1), np.float64), known.correct, scores)
 
     @property
@@ -78,6 +80,15 @@ class Calibration:
             return cls(arrays["labels"], arrays["groups"], arrays["confidence"], arrays["correct"], scores)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise DataError(f"{path} cannot be read ({error}). Delete it: out-of-fold predictions take its place.") from None
+
+
+def _of_truth(score: ConformityScore, predictions: Predictions) -> Floats:
+    """The score of the true class of each row, float64 [sample]; a part of the rows at a time, as a score makes large copies."""
+    parts = [np.zeros(0)]
+    for rows in row_slices(len(predictions), max(1, MOST_NUMBERS // len(predictions.classes))):
+        labels = predictions.labels[rows]
+        parts.append(score(predictions.probs[rows])[np.arange(len(labels)), labels])
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
