@@ -84,11 +84,11 @@ class Calibration:
 
 def _of_truth(score: ConformityScore, predictions: Predictions) -> Floats:
     """The score of the true class of each row, float64 [sample]; a part of the rows at a time, as a score makes large copies."""
-    parts: list[Floats] = [np.zeros(0)]
+    found: list[Floats] = [np.zeros(0)]
     for rows in row_slices(len(predictions), max(1, MOST_NUMBERS // len(predictions.classes))):
         labels = predictions.labels[rows]
-        parts.append(score(predictions.probs[rows])[np.arange(len(labels)), labels])
-    return np.concatenate(parts)
+        found.append(score(predictions.probs[rows])[np.arange(len(labels)), labels])
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True)
