@@ -61,6 +61,10 @@ LeaveDomainOut: TypeAlias = Annotated[
         "--leave-domain-out", help="Choose and judge on domains (column 'domain', or --source) that were not learned from."
     ),
 ]
+WithoutLabelErrors: TypeAlias = Annotated[
+    bool,
+    typer.Option("--without-label-errors", help="Leave out images to learn from whose labels look wrong; they judge nothing."),
+]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -20,6 +20,7 @@ def run(
     per_class: options.PerClass = None,
     test: options.Test = None,
     leave_domain_out: options.LeaveDomainOut = False,
+    without_label_errors: options.WithoutLabelErrors = False,
     only: options.Only = None,
     members: options.Members = None,
     out: options.Out = None,
@@ -41,6 +42,6 @@ def run(
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test,
-        leave_domain_out=leave_domain_out, out=out, track=track, cluster=cluster,
+        leave_domain_out=leave_domain_out, without_label_errors=without_label_errors, out=out, track=track, cluster=cluster,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

@@ -35,6 +35,11 @@ def named_manifests(folder: str) -> list[Path]:
     return [Path(path) for path in named if os.path.isfile(path)]  # noqa: PTH113
 
 
+def path_from(name: str, folder: Path) -> str:
+    """The path of a file from a manifest's folder; what is no file keeps its name."""
+    return os.path.relpath(name, folder or Path()) if Path(name).is_file() else name
+
+
 def splits_of(files: list[Path]) -> list[str]:
     """The split of each of several files by its name, as in train.csv beside test.csv; empty where the names are no splits."""
     splits = [SPLIT_NAMES.get(file.stem.casefold(), "") for file in files]

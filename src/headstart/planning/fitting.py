@@ -42,6 +42,7 @@ from headstart.planning.cross_validation import (
     rows_for,
     shared_arguments,
 )
+from headstart.planning.label_errors import without_label_errors
 from headstart.planning.plan import Partner, Plan, is_gradient
 
 ENOUGH_HELD_OUT = 600
@@ -60,7 +61,7 @@ def task_of_plan(plan: Plan) -> Task:
         plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
         leave_domain_out=plan.leave_domain_out,
     )  # fmt: skip
-    return with_sources_of(plan, task)
+    return with_sources_of(plan, without_label_errors(task) if plan.without_label_errors else task)
 
 
 def with_sources_of(plan: Plan, task: Task) -> Task:

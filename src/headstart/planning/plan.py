@@ -91,6 +91,10 @@ class Recipe(Member):
         return {name: getattr(self, name) for name in Recipe.model_fields}
 
 
+LATER_OPTIONS = ("leave_domain_out", "without_label_errors")
+"""Fields that are written only where they are set."""
+
+
 class Plan(Shown, Recipe):
     """Everything that a fit needs; made by `decide`, edited by hand, given to `fit`.
 
@@ -105,6 +109,7 @@ class Plan(Shown, Recipe):
         per_class: Labeled training rows kept a class; None for all.
         test: Share of the labeled rows that is set aside as a test; None for the default of `read_task`.
         leave_domain_out: Whether splits and folds keep every domain whole; the sources then are further domains.
+        without_label_errors: Whether images to learn from whose labels look wrong are left out.
         mean: Per-channel mean, on pixels in [0, 1], in place of the card's; None keeps the card's.
         std: Per-channel standard deviation in place of the card's; None keeps the card's.
         hold_out: Leave the held-out rows of the first fold out of the fit, as is done with many rows, where refitting would cost
@@ -127,6 +132,7 @@ class Plan(Shown, Recipe):
     per_class: int | None = None
     test: float | None = None
     leave_domain_out: bool = False
+    without_label_errors: bool = False
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
     hold_out: bool = False
@@ -139,8 +145,8 @@ class Plan(Shown, Recipe):
 
     @model_serializer(mode="wrap")
     def _without_usual_folds(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Left out at its default, so that fits that were begun before domains could be left out go on."""
-        return {name: value for name, value in handler(self).items() if name != "leave_domain_out" or value}
+        """Left out at their defaults, so that fits that were begun before there were such options go on."""
+        return {name: value for name, value in handler(self).items() if name not in LATER_OPTIONS or value}
 
     @property
     def networks(self) -> tuple[tuple[str, str], ...]:

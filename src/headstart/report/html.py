@@ -10,6 +10,7 @@ from headstart.backbones.lineage import lineage_of
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import ClassRow
 from headstart.data.task import Task
+from headstart.evaluation.label_error_report import SuspectLabel
 from headstart.evaluation.metrics import all_metrics
 from headstart.evaluation.pseudo_label_audit import ClassShares, PseudoLabelAudit
 from headstart.evaluation.slices import all_attributes
@@ -43,6 +44,7 @@ from headstart.report.figures import (
 from headstart.report.finding_pages import page_of_finding
 from headstart.report.pages import page_of
 from headstart.report.pictures import (
+    MOST_PICTURES,
     PictureBook,
     confident_mistakes,
     flagged_share,
@@ -86,6 +88,7 @@ def report_html(run: Run, task: Task | None = None) -> str:
         deciding=list(deciding_validators()),
         shown_validators=sorted(VALIDATORS.names()),
         figures=figures_of(run),
+        suspects=_suspects(run, task),
         reconciled=reconciled(run),
         on_fewer=on_fewer(run),
         **_decision_values(run),
@@ -180,6 +183,12 @@ def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
         "dots": reliability_dots(evaluation.reliability, 40, 236, 220),
         "dots_before": reliability_dots(evaluation.reliability_before, 40, 236, 220),
     }
+
+
+def _suspects(run: Run, task: Task | None) -> tuple[tuple[SuspectLabel, tuple[str, bool]], ...]:
+    """The most suspicious of the flagged labels, each with its thumbnail and whether that is tiny."""
+    book, found = PictureBook(task), run.label_errors.suspects if run.label_errors else ()
+    return tuple((one, book.uri(one.name)) for one in found[:MOST_PICTURES] if one.flagged)
 
 
 def _shares(audit: PseudoLabelAudit) -> tuple[ClassShares, ...]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.data.task import Task
     from headstart.evaluation.extension import Extension
     from headstart.evaluation.forgetting import Forgetting
+    from headstart.evaluation.label_error_report import LabelErrors
     from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
     from headstart.evaluation.run_comparison import RunComparisons
     from headstart.methods.model import Model
@@ -48,7 +49,7 @@ STAGES = {
     "rank": ("rank",),
     "decide": ("sources", "decide", "presence", "adapt"),
     "fit": ("first", "fit", "refit"),
-    "evaluate": ("evaluate",),
+    "evaluate": ("evaluate", "labels"),
 }
 """The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide, and
 the first model is fitted, too."""
@@ -67,6 +68,7 @@ FILES: dict[str, str] = {
     "headstart.data.summary.TaskSummary": "task.json",
     "headstart.evaluation.extension.Extension": "extension.json",
     "headstart.evaluation.forgetting.Forgetting": "forgetting.json",
+    "headstart.evaluation.label_error_report.LabelErrors": "label_errors.json",
     "headstart.evaluation.pseudo_label_audit.PseudoLabelAudit": "pool_audit.json",
     "headstart.planning.adapting.adaptation.Adaptation": "adaptation.json",
     "headstart.planning.improving.adjustment.Adjustment": "adjustment.json",
@@ -153,6 +155,8 @@ class Run(Shown):
     """None before the evaluation."""
     pool_audit: ClassVar[_Part[PseudoLabelAudit]] = _Part("headstart.evaluation.pseudo_label_audit.PseudoLabelAudit")
     """None where there are no unlabeled images, or no labeled image was held out."""
+    label_errors: ClassVar[_Part[LabelErrors]] = _Part("headstart.evaluation.label_error_report.LabelErrors")
+    """None where the labels could not be assessed, and in runs of earlier versions."""
     cluster_use: ClassVar[_Part[ClusterUse]] = _Part("headstart.cluster.account.ClusterUse")
     """None where all was computed in one process."""
     noticed: ClassVar[_Part[Findings]] = _Part("headstart.runs.run.Findings")
@@ -217,9 +221,10 @@ class Run(Shown):
 
     @cached_property
     def findings(self) -> tuple[Finding, ...] | None:
-        """What inspection and adapting noticed; None where the data were not inspected."""
+        """What inspection, adapting and the assessment of labels noticed; None where the data were not inspected."""
         adapting = self.adaptation.findings if self.adaptation else ()
-        return None if self.noticed is None else (*self.noticed.findings, *adapting)
+        labels = self.label_errors.findings if self.label_errors else ()
+        return None if self.noticed is None else (*self.noticed.findings, *adapting, *labels)
 
     @cached_property
     def model(self) -> Model:
@@ -285,6 +290,7 @@ class Run(Shown):
             **self._left_out_domains(),
             "forgetting": _plain(self.forgetting),
             "extension": _plain(self.extension),
+            "label_errors": _plain(self.label_errors),
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
             "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }

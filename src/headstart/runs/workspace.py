@@ -29,6 +29,7 @@ from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.forgetting import Forgetting
+from headstart.evaluation.label_error_report import MANIFEST, LabelErrors
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
@@ -52,7 +53,7 @@ from headstart.runs.run import (
 REPORT = "report.html"
 RESULT = "result.json"
 ANOTHER_REQUEST = "a run of another request or of data that changed since"
-MADE_OF_FIT = ("refit", "evaluate", "audit")
+MADE_OF_FIT = ("refit", "evaluate", "audit", "labels")
 """Steps with the inputs of a fit that come after it."""
 
 
@@ -133,8 +134,8 @@ class Workspace:
             return
         for path in [path for name in MADE_OF_FIT for path in (self.folder / "steps").glob(f"{name}-*.json")]:
             path.unlink()
-        records = (file_of(Evaluation), file_of(PseudoLabelAudit), file_of(Forgetting))
-        for name in (*records, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT):
+        records = (file_of(Evaluation), file_of(PseudoLabelAudit), file_of(Forgetting), file_of(LabelErrors))
+        for name in (*records, MANIFEST, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT):
             self.path(name).unlink(missing_ok=True)
         for path in others:
             path.unlink()
@@ -284,6 +285,10 @@ class Workspace:
         run = self.run
         write_atomically(self.path(RESULT), json.dumps(run.result, indent=2, ensure_ascii=False))
         return run
+
+    def write_label_manifest(self, text: str) -> None:
+        """Write the manifest whose labels a person may correct."""
+        write_atomically(self.path(MANIFEST), text)
 
     def write_report(self, page: str) -> None:
         """Write the report."""

@@ -34,7 +34,7 @@ from headstart.planning.adapting.class_presence import ClassPresence, classes_of
 from headstart.planning.deciding import decide as deciding
 from headstart.planning.deciding.closed_forms import FEW_LABELS
 from headstart.planning.deciding.options import Options
-from headstart.planning.plan import Partner, Plan, Rejected
+from headstart.planning.plan import LATER_OPTIONS, Partner, Plan, Rejected
 from headstart.planning.ranking.rank import check_candidates, rank
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Decision
@@ -70,11 +70,12 @@ class Request(Record):
     per_class: int | None = None
     test: float | None = None
     leave_domain_out: bool = False
+    without_label_errors: bool = False
 
     @model_serializer(mode="wrap")
     def _without_usual_folds(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Left out at its default, so that folders that were claimed before there was such an option go on."""
-        return {name: value for name, value in handler(self).items() if name != "leave_domain_out" or value}
+        """Left out at their defaults, so that folders that were claimed before there were such options go on."""
+        return {name: value for name, value in handler(self).items() if name not in LATER_OPTIONS or value}
 
     @classmethod
     def about(cls, reading: Reading, **options: Any) -> Self:

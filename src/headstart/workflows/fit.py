@@ -47,6 +47,7 @@ from headstart.tracking.session import trackers_named
 from headstart.training.learning_rate_finder import LearningRateCurve
 from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.cluster import on_cluster
+from headstart.workflows.label_errors import write_label_errors
 from headstart.workflows.plans import plan_and_task
 from headstart.workflows.track import tracked_run
 
@@ -57,6 +58,7 @@ LEARNED_LATER = (
 )
 DOMAINS_LEFT_OUT = "Each image was predicted without any of its domain; intervals are over domains."
 COMPARED_ON_ALL = "The candidates were compared by the mean over all images."
+SUSPECTS_LEFT_OUT = "Images to learn from whose labels look wrong were left out, as was asked, and judge nothing."
 NOT_LEARNED = "The model has not learned from these images, as training it again would cost more than they bring."
 
 
@@ -121,6 +123,7 @@ def fit_task(
     """The run of a plan on its task; see `fit`. With `anew` it takes the place of another fit in the folder."""
     workspace = Workspace(fit_and_evaluate(task, plan, out, anew=anew).folder)
     write_findings(workspace, task)
+    write_label_errors(workspace, task, plan)
     if curve is not None:
         workspace.write(curve)
     forgotten = forgotten_by(workspace.run)
@@ -235,6 +238,8 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
             evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {then}"})
         if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
+    if plan.without_label_errors:
+        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {SUSPECTS_LEFT_OUT}"})
     workspace.write_predictions(predictions)
     images = task.labeled if task.test is None else task.test
     return with_slices(evaluation, predictions, [images], workspace.run.model.backbone)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from headstart.checks import inspection
-from headstart.core.arguments import checked
-from headstart.core.findings import Finding
+from headstart.core.arguments import AnyPath, checked
+from headstart.core.findings import Finding, NotApplicable
+from headstart.data.task import Task
+from headstart.evaluation.label_error_report import LabelErrors
 from headstart.workflows.arguments import Data, Domains, Places, reading_of, task_from
+from headstart.workflows.label_errors import assessed_anew, check_free, write_manifest
 
 
 @checked
@@ -17,6 +22,24 @@ def inspect(
     seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
+    label_errors: AnyPath | None = None,
 ) -> list[Finding]:
-    """The findings about a task, or about the data in a place, the worst first; test labels are not read."""
-    return inspection.inspect(task_from(data, reading_of(data, source, target_domain, seed, per_class, test)))
+    """The findings about a task, or about the data in a place, the worst first; test labels are not read.
+
+    With `label_errors`, the path of a manifest to write, every label is assessed too, by features that are extracted where they
+    are missing; labels that look wrong are a finding, and the manifest is to be corrected and run on.
+    """
+    task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
+    found = inspection.inspect(task)
+    assessed = None if label_errors is None else assessed_labels(task, Path(label_errors))
+    return [*(assessed.findings if isinstance(assessed, LabelErrors) else ()), *found]
+
+
+def assessed_labels(task: Task, file: Path) -> LabelErrors | NotApplicable:
+    """The labels that look wrong, and the manifest to correct; why they could not be assessed, and no manifest."""
+    check_free(file)
+    found = assessed_anew(task)
+    if isinstance(found, NotApplicable):
+        return found
+    write_manifest(found, file)
+    return found.record()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shlex
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import PlanError
 from headstart.core.progress import about, note
 from headstart.core.records import write_atomically
+from headstart.data.manifest_files import path_from
 from headstart.data.task import Task
 from headstart.features.extract import seconds_an_image
 from headstart.methods import METHODS
@@ -88,15 +88,15 @@ def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for name, guess in zip(found.names, found.guesses, strict=True):
-        writer.writerow((_relative(name, folder), "", "train", guess))
+        writer.writerow((path_from(name, folder), "", "train", guess))
     labeled, asked = task.labeled, set(found.names)
     for row, known in enumerate(labeled.labels):
-        writer.writerow((_relative(labeled.images.name(row), folder), task.classes[known], "train", ""))
+        writer.writerow((path_from(labeled.images.name(row), folder), task.classes[known], "train", ""))
     free = task.unlabeled
     for row in range(len(free) if free else 0):
         name = free.images.name(row) if free else ""
         if name not in asked:
-            writer.writerow((_relative(name, folder), "", "train", ""))
+            writer.writerow((path_from(name, folder), "", "train", ""))
     return stream.getvalue()
 
 
@@ -117,11 +117,6 @@ def _command(place: str, sources: tuple[str, ...], target_domains: tuple[str, ..
     words += [word for one in sources for word in ("--source", one)]
     words += [word for one in target_domains for word in ("--target-domain", one)]
     return shlex.join(words)
-
-
-def _relative(name: str, folder: Path) -> str:
-    """The path of a file from the manifest's folder; what is no file keeps its name."""
-    return os.path.relpath(name, folder or Path()) if Path(name).is_file() else name
 
 
 def _first_card(task: Task) -> str:

@@ -18,6 +18,7 @@ from headstart.planning.budget import budget_of
 from headstart.planning.candidate import Candidate
 from headstart.planning.deciding.stopped import decision_for_first, minutes_to_compare
 from headstart.planning.first_model import first_candidate, fit_first
+from headstart.planning.label_errors import without_label_errors as without_errors
 from headstart.planning.plan import Plan
 from headstart.planning.results import FirstModel
 from headstart.planning.sources.source_ranking import SourceRanking
@@ -53,6 +54,7 @@ def run(
     per_class: int | None = None,
     test: float | None = None,
     leave_domain_out: bool = False,
+    without_label_errors: bool = False,
     out: AnyPath | None = None,
     track: Texts = (),
     cluster: str | None = None,
@@ -66,17 +68,19 @@ def run(
     `cluster`, "auto" or ray://HOST:PORT, all nodes extract features and train networks; the decision and its budget are those of
     one machine. The language is that of the report and of what is said meanwhile, "en" or "zh", by default that of
     `HEADSTART_LANGUAGE`. With `leave_domain_out` everything is chosen and judged on domains, of the column `domain` or of
-    the places in `source`, that were not learned from. The other arguments are those of all verbs; see `headstart.workflows`.
+    the places in `source`, that were not learned from. With `without_label_errors` images to learn from whose labels look
+    wrong are left out, and judge nothing. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     begun, trackers = command_begun(), trackers_named(track)
     data = EMBEDDED_SET if data is None else data
     reading = reading_of(data, source, target_domain, seed, per_class, test, leave_domain_out)
     request = Request.about(
         reading, pretrained=many(pretrained), weights=str(weights), minutes=minutes, method=method, settings=settings or {},
-        only=only, members=members,
+        only=only, members=members, without_label_errors=without_label_errors,
     )  # fmt: skip
     with speaking(language):
         task = task_from(data, reading)
+        task = without_errors(task) if without_label_errors else task
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)
@@ -97,6 +101,7 @@ def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Re
         with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):
             write_findings(workspace, task)
             used, plan = _chosen(workspace, task, cards, request, stopper)
+            plan = plan.model_copy(update={"without_label_errors": request.without_label_errors})
             return fit_task(used, plan, workspace.folder, anew=True)
 
 

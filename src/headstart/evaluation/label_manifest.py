@@ -1,0 +1,60 @@
+"""The manifest of a task whose labels are to be corrected: every image with its label, the most suspicious first."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.images import ImageSet
+from headstart.data.manifest_files import path_from
+from headstart.data.task import Task
+from headstart.evaluation.label_errors import AssessedLabels
+
+COLUMNS = ("path", "label", "split", "group", "domain", "suggested", "p_value", "flagged")
+
+
+def label_manifest(task: Task, rows: Integers, found: AssessedLabels, folder: Path) -> str:
+    """The manifest as CSV, which can be read as data again once the column `label` is corrected.
+
+    It lists the assessed images of `task.labeled`, `rows` int64 [assessed], by suspicion, then all others of the target. Splits
+    that the program made itself are left to it, others stay. Paths are relative to the folder; what is no file keeps its name.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    place_of = np.full(len(task.labeled), -1)
+    place_of[rows] = np.arange(len(rows))
+    order = [*rows[found.order].tolist(), *np.flatnonzero(place_of < 0).tolist()]
+    for row, line in zip(order, _lines(task, task.labeled, order, folder), strict=True):
+        place = place_of[row]
+        if place >= 0:
+            line |= {"suggested": task.classes[found.suggested[place]], "p_value": f"{found.p_values[place]:.3g}"}
+            line["flagged"] = "yes" if found.flagged[place] else ""
+        split = "validation" if row >= len(task.train) else "train"
+        writer.writerow(line | {"split": split if _keeps_splits(task) else ""})
+    if task.test is not None:
+        opened, split = task.test.opened_for_evaluation(), "test" if _keeps_splits(task) else ""
+        writer.writerows(line | {"split": split} for line in _lines(task, opened, range(len(opened)), folder))
+    if task.unlabeled:
+        writer.writerows(_lines(task, task.unlabeled, range(len(task.unlabeled)), folder))
+    return stream.getvalue()
+
+
+def _keeps_splits(task: Task) -> bool:
+    return task.validation is not None or (task.test is not None and not task.test_by_default)
+
+
+def _lines(task: Task, images: ImageSet, rows: list[int] | range, folder: Path) -> Iterator[dict[str, str]]:
+    for row in rows:
+        label = int(images.labels[row])
+        yield {
+            "path": path_from(images.images.name(row), folder),
+            "label": "" if label == UNLABELED else task.classes[label],
+            "group": images.given_groups[row] if images.given_groups else "",
+            "domain": images.domains[row] if images.domains else "",
+        }

@@ -1,0 +1,226 @@
+"""Labels of a task that look wrong: all labels assessed by predictions without them, and what leaving suspects out brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.special import softmax
+
+from headstart.backbones.backbone import Backbone
+from headstart.backbones.catalog import packaged
+from headstart.backbones.input_size import input_pixels_for
+from headstart.backbones.loading import load_backbone
+from headstart.core.findings import Finding, NotApplicable
+from headstart.core.predictions import Predictions, joined
+from headstart.core.rows import in_memory
+from headstart.core.types import UNLABELED, Booleans, Floats, Integers
+from headstart.data.duplicates import duplicate_groups
+from headstart.data.scan import scan
+from headstart.data.task import Task
+from headstart.evaluation.compare import compare
+from headstart.evaluation.label_error_report import GainWithoutSuspects, LabelErrors, SuspectLabel
+from headstart.evaluation.label_errors import LEVEL, AssessedLabels, assess_labels
+from headstart.features.extract import features_of, num_missing
+from headstart.features.representation import Representation
+from headstart.heads.class_statistics import has_mates
+from headstart.heads.neighbor_probs import neighbor_probs
+from headstart.heads.principal_components import principal_components
+from headstart.heads.ridge_leave_one_out import fit_ridge
+
+LEAST_LABELS = 20
+"""Fewer labels tell neither which share is wrong nor how sure predictions are. Chosen, not measured."""
+FEWEST_SUSPECTS = 12
+"""Labels that are listed where fewer are flagged: as many as the report shows."""
+WIDTH = 512
+"""Principal components in which it is tested whether leaving suspects out helps, by several fits a fold. Chosen, not measured."""
+
+
+@dataclass(frozen=True)
+class AssessedTask:
+    """The assessed labels of a task.
+
+    Attributes:
+        task: Whose labels.
+        rows: int64 [assessed]: their rows in `task.labeled`.
+        found: What is to be said of each.
+        assessed_by: What predicted each image without its own label.
+        features: float32 [labeled, feature]; None where there are none.
+    """
+
+    task: Task
+    rows: Integers = field(repr=False)
+    found: AssessedLabels = field(repr=False)
+    assessed_by: str
+    features: Floats | None = field(repr=False)
+
+    @property
+    def flagged(self) -> Booleans:
+        """Which rows of `task.labeled` are flagged, bool [labeled]."""
+        return np.isin(np.arange(len(self.task.labeled)), self.rows[self.found.flagged])
+
+    def record(self, *, tests: bool = True) -> LabelErrors:
+        """What is reported; `tests` whether to test if leaving suspects out helps."""
+        found, classes, labels = self.found, self.task.classes, self.task.labeled.labels[self.rows]
+        num_flagged = int(found.flagged.sum())
+        suspects = tuple(
+            SuspectLabel(
+                name=self.task.labeled.images.name(int(self.rows[place])),
+                label=classes[labels[place]],
+                suggested=classes[found.suggested[place]],
+                p_value=float(found.p_values[place]),
+                adjusted=float(found.adjusted[place]),
+                wrong=float(found.wrong[place]),
+                flagged=bool(found.flagged[place]),
+            )
+            for place in found.order[: max(num_flagged, FEWEST_SUSPECTS)].tolist()
+        )
+        return LabelErrors(
+            num_labels=len(self.rows),
+            num_unassessed=int((self.task.labeled.labels != UNLABELED).sum()) - len(self.rows),
+            num_flagged=num_flagged,
+            level=LEVEL,
+            noise=found.noise,
+            assessed_by=self.assessed_by,
+            suspects=suspects,
+            without=gain_without(self) if tests and num_flagged else None,
+        )
+
+
+def assess_task(task: Task, backbone: Backbone | None, predictions: Predictions | None = None) -> AssessedTask | NotApplicable:
+    """Every label of a task, assessed; why none could be, where there is too little to go by.
+
+    Args:
+        task: Its test labels are not read.
+        backbone: Its features give each image's neighbors and, without predictions, the leave-one-out predictions of a ridge
+            head; features that are not there yet are extracted. None goes by the predictions alone.
+        predictions: Out of fold, of some or all images of `task.labeled`.
+
+    Returns:
+        The assessed labels; images whose class has no other group are left out.
+    """
+    labeled = task.labeled
+    rows = np.flatnonzero(labeled.labels != UNLABELED)
+    rows = rows[has_mates(labeled.labels[rows], labeled.groups[rows])]
+    if len(rows) < LEAST_LABELS or len(np.unique(labeled.labels[rows])) < 2:
+        return NotApplicable(reason=f"it takes {LEAST_LABELS} labels of classes with two images or more to tell wrong ones")
+    features = None if backbone is None else feature_rows(task, backbone)
+    if predictions is not None:
+        probs, rows = _of_rows(predictions, task, rows)
+        by = "out-of-fold predictions of the model"
+    elif features is not None and backbone is not None:
+        fit = fit_ridge(features[rows], labeled.labels[rows], task.num_classes, None, labeled.groups[rows])
+        probs, rows = softmax(fit.loo_scores / fit.temperature, axis=1), rows[fit.loo_rows]
+        by = f"leave-one-out predictions of a ridge head on {backbone.card.name}"
+    else:
+        return NotApplicable(reason="there are neither features nor out-of-fold predictions to tell wrong labels by")
+    if len(rows) < LEAST_LABELS:
+        return NotApplicable(reason=f"fewer than {LEAST_LABELS} labeled images were predicted out of fold")
+    return AssessedTask(task, rows, _found(task, features, probs, rows), by, features)
+
+
+def cheapest_backbone(task: Task) -> Backbone:
+    """The network whose features tell wrong labels where none was chosen: the first that comes with the package."""
+    if task.train.images.embedded:
+        return load_backbone("embeddings", seed=task.seed)
+    card = packaged()[0]
+    return load_backbone(card.name, input_pixels=input_pixels_for(card, task), seed=task.seed)
+
+
+def feature_rows(task: Task, backbone: Backbone) -> Floats:
+    """All stages of the labeled images, each scaled to unit length, float32 [labeled, feature]."""
+    features = features_of(task.labeled, backbone)
+    return np.asarray(in_memory(Representation.fitted(features, "stages").rows(features))[:], np.float32)
+
+
+def features_at_hand(task: Task, backbone: Backbone) -> bool:
+    """Whether the labeled images have features of a pretrained network that need no extraction."""
+    return backbone.weights != "none" and num_missing(task.labeled, backbone) == 0
+
+
+def without_label_errors(task: Task) -> Task:
+    """The task without the images to learn from whose labels are flagged, with a finding that says so.
+
+    They are found by leave-one-out predictions of a ridge head. The test stays as it is.
+    """
+    assessed = assess_task(task, cheapest_backbone(task))
+    if isinstance(assessed, NotApplicable):
+        note = Finding.info("label-errors-left-out", f"No label was left out as wrong: {assessed.reason}.", count=0)
+        return replace(task, findings=(*task.findings, note))
+    flagged = assessed.flagged
+    kept_train, kept_validation = ~flagged[: len(task.train)], ~flagged[len(task.train) :]
+    note = Finding.info(
+        "label-errors-left-out",
+        f"Images whose labels look wrong are left out, as was asked ({int(flagged.sum())} of {len(flagged):,}).",
+        "They judge nothing either: read the accuracy as that on images with labels in no doubt, or correct the labels instead.",
+        count=int(flagged.sum()),
+        paths=[one.name for one in assessed.record(tests=False).suspects if one.flagged][:20],
+    )
+    return replace(
+        task,
+        train=task.train.take(kept_train),
+        validation=None if task.validation is None else task.validation.take(kept_validation),
+        findings=(*task.findings, note),
+    )
+
+
+def gain_without(assessed: AssessedTask) -> GainWithoutSuspects | None:
+    """What leaving suspects out of the fit brings on held-out images; None without features, folds or suspects to leave out.
+
+    In each fold the suspects are found anew, among its rows to fit on alone, so that no held-out label has a part in it. Both
+    heads are judged by the given labels of the held-out images that are not flagged.
+    """
+    task, features = assessed.task, assessed.features
+    if features is None or not task.folds:
+        return None
+    shown = features if features.shape[1] <= WIDTH else features @ principal_components(features, WIDTH, task.seed)
+    shown, usable = np.asarray(shown, np.float32), np.isin(np.arange(len(features)), assessed.rows)
+    pairs: list[tuple[Predictions, Predictions]] = []
+    left_out: list[int] = []
+    for fold in task.folds:
+        rows, judging = fold.fit[usable[fold.fit]], fold.held_out[usable[fold.held_out] & ~assessed.flagged[fold.held_out]]
+        if len(rows) < LEAST_LABELS or not len(judging):
+            continue
+        suspect = _suspects_among(task, shown, rows)
+        left_out.append(int(suspect.sum()))
+        pairs.append((_by_ridge(task, shown, rows[~suspect], judging), _by_ridge(task, shown, rows, judging)))
+    if not any(left_out):
+        return None
+    without, with_them = (joined([pair[place] for pair in pairs]) for place in (0, 1))
+    paired = compare(without, with_them, task.seed)
+    return GainWithoutSuspects(
+        accuracy_gain=paired.accuracy_gain, num_images=paired.num_rows, num_left_out=round(float(np.mean(left_out)))
+    )
+
+
+def _suspects_among(task: Task, features: Floats, rows: Integers) -> Booleans:
+    labels, groups = task.labeled.labels[rows], task.labeled.groups[rows]
+    fit = fit_ridge(features[rows], labels, task.num_classes, None, groups)
+    scored = rows[fit.loo_rows]
+    found = _found(task, features, softmax(fit.loo_scores / fit.temperature, axis=1), scored)
+    return np.isin(rows, scored[found.flagged])
+
+
+def _by_ridge(task: Task, features: Floats, rows: Integers, judging: Integers) -> Predictions:
+    labeled = task.labeled
+    fit = fit_ridge(features[rows], labeled.labels[rows], task.num_classes, None, labeled.groups[rows])
+    probs = softmax((features[judging] @ fit.weight + fit.bias) / fit.temperature, axis=1)
+    names = tuple(labeled.images.name(int(row)) for row in judging)
+    return Predictions(names, task.classes, labeled.labels[judging], probs, probs, labeled.groups[judging])
+
+
+def _of_rows(predictions: Predictions, task: Task, rows: Integers) -> tuple[Floats, Integers]:
+    """The predictions of those labeled rows that have any, float64 [assessed, class], and these rows."""
+    where = {name: place for place, name in enumerate(predictions.names)}
+    places = np.array([where.get(task.labeled.images.name(int(row)), -1) for row in rows], np.int64)
+    return predictions.probs[places[places >= 0]], rows[places >= 0]
+
+
+def _found(task: Task, features: Floats | None, probs: Floats, rows: Integers) -> AssessedLabels:
+    labeled = task.labeled
+    labels, groups = labeled.labels[rows], labeled.groups[rows]
+    near = None if features is None else neighbor_probs(features[rows], labels, groups, task.num_classes)
+    groupings = [groups]
+    if labeled.given_groups or task.leave_domain_out:  # copies are then only a part of what the groups hold
+        groupings.append(duplicate_groups(scan(labeled.images))[rows])
+    return assess_labels(probs, labels, near, groupings)
