@@ -22,6 +22,7 @@ from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension
 from headstart.evaluation.forgetting import Forgetting
+from headstart.evaluation.label_error_report import LabelErrors
 from headstart.evaluation.protocols import evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.adapting.adaptation import Adaptation
@@ -55,6 +56,7 @@ class FakeRun:
     predictions: Predictions | None = None
     unlabeled: Predictions | None = None
     pool_audit: PseudoLabelAudit | None = None
+    label_errors: LabelErrors | None = None
     findings: tuple[Finding, ...] | None = ()
     cluster_use: ClusterUse | None = None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -51,7 +51,6 @@ def summary_view(run: Run) -> RenderableType:
         ("", reconciled(run)),
         ("", " ".join(on_fewer(run))),
         ("Left out", not_tried(decision) if decision else adaptation.unfinished if adaptation else ""),
-        ("Labels", run.label_errors.advice(run.folder) if run.label_errors else ""),
         *_findings(run.findings, run.task_summary.place),
         ("Step size", run.rate_curve.sentence if run.rate_curve else ""),
         ("Forgotten", run.forgetting.sentence if run.forgetting else ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from headstart.cli import _options as options
 from headstart.cli._finish import exit_on_findings
 from headstart.cli._printing import answer, facts
 from headstart.cli._views import findings_view, task_view
+
+if TYPE_CHECKING:
+    from headstart.data.task import Task
+    from headstart.evaluation.label_error_report import LabelErrors
 
 POSITION = 10
 
@@ -36,29 +40,31 @@ def inspect(
 ) -> None:
     """Find problems of the data: duplicates, leakage, damaged files, class imbalance, sources that do not fit."""
     from headstart.checks.inspection import inspection_of
-    from headstart.core.findings import NotApplicable
-    from headstart.evaluation.label_error_report import LabelErrors
     from headstart.workflows.arguments import reading_of, task_from
-    from headstart.workflows.inspect import assessed_labels
-    from headstart.workflows.label_errors import next_step
 
     task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
     inspection = inspection_of(task)
-    findings, labels = list(inspection.findings), [("", "")]
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
+    findings, rows = list(inspection.findings), list[tuple[str, str]]()
     if label_errors is not None:
-        assessed = assessed_labels(task, label_errors)
-        if isinstance(assessed, NotApplicable):
-            found["not_applicable"]["label_errors"] = assessed.reason
-            labels = [("Labels", f"not assessed: {assessed.reason}")]
-        else:
-            findings = [*assessed.findings, *findings]
-            without = assessed.without.sentence if assessed.without else ""
-            labels = [("Labels", assessed.sentence), ("", without), ("Manifest", str(label_errors))]
-            labels.append(("Next", next_step(task, label_errors)))
-        found |= {"label_errors": assessed.to_dict() if isinstance(assessed, LabelErrors) else None}
+        assessed, rows = _assessed(task, label_errors)
+        found |= {"label_errors": assessed.to_dict() if assessed else None}
+        findings = [*(assessed.findings if assessed else ()), *findings]
         found["findings"] = [one.to_dict() for one in findings]
-    shown = facts([(name, value) for name, value in labels if value])
-    answer(as_json, found, task_view(found["task"]), "", findings_view(found["findings"], found["task"]["place"]), "", shown)
+    shown = findings_view(found["findings"], found["task"]["place"])
+    answer(as_json, found, task_view(found["task"]), "", shown, *(("", facts(rows)) if rows else ()))
     if strict:
         exit_on_findings(findings)
+
+
+def _assessed(task: Task, file: Path) -> tuple[LabelErrors | None, list[tuple[str, str]]]:
+    """The labels that look wrong, None where none could be assessed, and what the terminal says of them."""
+    from headstart.core.findings import NotApplicable
+    from headstart.workflows.inspect import assessed_labels
+    from headstart.workflows.label_errors import next_step
+
+    found = assessed_labels(task, file)
+    if isinstance(found, NotApplicable):
+        return None, [("Labels", f"not assessed: {found.reason}")]
+    rows = [("Labels", found.sentence), ("", found.without.sentence if found.without else "")]
+    return found, [row for row in (*rows, ("Manifest", str(file)), ("Next", next_step(task, file))) if row[1]]

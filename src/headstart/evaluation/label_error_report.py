@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from headstart.core.estimate import Estimate
 from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.core.records import Record
@@ -91,12 +89,6 @@ class LabelErrors(Record):
             f"same; an estimated {self.noise:.1%} of all labels are wrong."
         )
 
-    def advice(self, folder: Path) -> str:
-        """What may be done about them in a run's folder; empty where nothing is flagged."""
-        if not self.num_flagged:
-            return ""
-        return f"{self.sentence} Correct them in {folder / MANIFEST}, and run on that."
-
     @property
     def findings(self) -> tuple[Finding, ...]:
         """A warning where labels look wrong."""
@@ -107,7 +99,7 @@ class LabelErrors(Record):
             Finding.warning(
                 "label-noise",
                 self.sentence,
-                "Look at the images listed, the most suspect first; correct their labels and run again.",
+                "Look at the images, the most suspect first; correct the column label of the manifest (label_errors.csv), and run on it.",
                 count=self.num_flagged,
                 noise=round(self.noise, 4),
                 paths=[one.name for one in flagged[:MOST_EXAMPLES]],

@@ -178,12 +178,12 @@ def gain_without(assessed: AssessedTask) -> GainWithoutSuspects | None:
     pairs: list[tuple[Predictions, Predictions]] = []
     left_out: list[int] = []
     for fold in task.folds:
-        rows, judging = fold.fit[usable[fold.fit]], fold.held_out[usable[fold.held_out] & ~assessed.flagged[fold.held_out]]
-        if len(rows) < LEAST_LABELS or not len(judging):
+        rows, compared = fold.fit[usable[fold.fit]], fold.held_out[usable[fold.held_out] & ~assessed.flagged[fold.held_out]]
+        if len(rows) < LEAST_LABELS or not len(compared):
             continue
         suspect = _suspects_among(task, shown, rows)
         left_out.append(int(suspect.sum()))
-        pairs.append((_by_ridge(task, shown, rows[~suspect], judging), _by_ridge(task, shown, rows, judging)))
+        pairs.append((_by_ridge(task, shown, rows[~suspect], compared), _by_ridge(task, shown, rows, compared)))
     if not any(left_out):
         return None
     without, with_them = (joined([pair[place] for pair in pairs]) for place in (0, 1))
@@ -201,12 +201,12 @@ def _suspects_among(task: Task, features: Floats, rows: Integers) -> Booleans:
     return np.isin(rows, scored[found.flagged])
 
 
-def _by_ridge(task: Task, features: Floats, rows: Integers, judging: Integers) -> Predictions:
+def _by_ridge(task: Task, features: Floats, rows: Integers, compared: Integers) -> Predictions:
     labeled = task.labeled
     fit = fit_ridge(features[rows], labeled.labels[rows], task.num_classes, None, labeled.groups[rows])
-    probs = softmax((features[judging] @ fit.weight + fit.bias) / fit.temperature, axis=1)
-    names = tuple(labeled.images.name(int(row)) for row in judging)
-    return Predictions(names, task.classes, labeled.labels[judging], probs, probs, labeled.groups[judging])
+    probs = softmax((features[compared] @ fit.weight + fit.bias) / fit.temperature, axis=1)
+    names = tuple(labeled.images.name(int(row)) for row in compared)
+    return Predictions(names, task.classes, labeled.labels[compared], probs, probs, labeled.groups[compared])
 
 
 def _of_rows(predictions: Predictions, task: Task, rows: Integers) -> tuple[Floats, Integers]:

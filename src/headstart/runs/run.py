@@ -156,7 +156,7 @@ class Run(Shown):
     pool_audit: ClassVar[_Part[PseudoLabelAudit]] = _Part("headstart.evaluation.pseudo_label_audit.PseudoLabelAudit")
     """None where there are no unlabeled images, or no labeled image was held out."""
     label_errors: ClassVar[_Part[LabelErrors]] = _Part("headstart.evaluation.label_error_report.LabelErrors")
-    """None where the labels could not be assessed, and in runs of earlier versions."""
+    """None where the labels could not be assessed."""
     cluster_use: ClassVar[_Part[ClusterUse]] = _Part("headstart.cluster.account.ClusterUse")
     """None where all was computed in one process."""
     noticed: ClassVar[_Part[Findings]] = _Part("headstart.runs.run.Findings")
@@ -222,9 +222,8 @@ class Run(Shown):
     @cached_property
     def findings(self) -> tuple[Finding, ...] | None:
         """What inspection, adapting and the assessment of labels noticed; None where the data were not inspected."""
-        adapting = self.adaptation.findings if self.adaptation else ()
-        labels = self.label_errors.findings if self.label_errors else ()
-        return None if self.noticed is None else (*self.noticed.findings, *adapting, *labels)
+        later = [found.findings for found in (self.adaptation, self.label_errors) if found]
+        return None if self.noticed is None else (*self.noticed.findings, *(one for some in later for one in some))
 
     @cached_property
     def model(self) -> Model:
