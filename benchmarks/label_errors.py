@@ -3,8 +3,8 @@
 Labels are flipped to any other class ("uniform") or to the class whose mean features are nearest ("nearest"). Probabilities are
 the leave-one-out ones of a ridge head on all stages of EfficientNet-Lite0, groups left out whole, fitted to the flipped labels;
 features are extracted once. Precision at recall 0.6 is that of the shortest head of the ranking that holds 60 % of the flipped
-labels. Own mistakes of a set count as right labels. Cleanlab ranks by self-confidence or normalized margin; it flags by noise rates,
-as `find_label_issues` does by default. Finished cells are kept in OUT/label_errors.jsonl.
+labels. Own mistakes of a set count as right labels. Cleanlab ranks by self-confidence or normalized margin; it flags by noise
+rates, as `find_label_issues` does by default. Finished cells are kept in OUT/label_errors.jsonl.
 
 "elpv, sure" leaves out the solar cells whose label its experts were not sure of. `--ways` adds what was tried for that set.
 

@@ -99,8 +99,8 @@ class LabelErrors(Record):
             Finding.warning(
                 "label-noise",
                 self.sentence,
-                "Look at the images, the most suspect first; correct the column label of the manifest (label_errors.csv), and run "
-                "on it.",
+                "Look at the images, the most suspect first; correct the column label of the manifest (label_errors.csv), and "
+                "run on it.",
                 count=self.num_flagged,
                 noise=round(self.noise, 4),
                 paths=[one.name for one in flagged[:MOST_EXAMPLES]],
