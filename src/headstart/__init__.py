@@ -61,13 +61,14 @@ if TYPE_CHECKING:
     from headstart.workflows.simulate import simulate
     from headstart.workflows.stress import stress
     from headstart.workflows.track import track
+    from headstart.workflows.watch import watch
 
 __version__ = "0.1.0"
 
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
     "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "simulate",
-    "stress", "track",
+    "stress", "track", "watch",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -95,7 +96,7 @@ __all__ = [
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
     "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
-    "simulate", "stress", "track",
+    "simulate", "stress", "track", "watch",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SHARES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -27,6 +28,22 @@ class Metrics:
         self.flagged = Counter(
             "headstart_flagged_pictures", "Pictures that look like none of the classes.", ("model",), registry=self.registry
         )
+        self.predicted = Counter(
+            "headstart_predicted_pictures",
+            "Pictures by the class that was predicted.",
+            ("model", "label"),
+            registry=self.registry,
+        )
+        self.p_values = Histogram(
+            "headstart_p_values",
+            "Novelty p-values of pictures; a share P of known ones is at most P.",
+            ("model",),
+            buckets=SHARES,
+            registry=self.registry,
+        )
+        self.confidence = Histogram(
+            "headstart_confidence", "Probabilities of the predicted class.", ("model",), buckets=SHARES, registry=self.registry
+        )
         self.batches = Histogram(
             "headstart_batch_pictures", "Pictures computed together.", ("model",), buckets=PICTURES, registry=self.registry
         )
@@ -43,6 +60,12 @@ class Metrics:
         answered = [row for row in rows if "error" not in row]
         self.pictures.labels(model).inc(len(answered))
         self.flagged.labels(model).inc(sum(bool((row.get("unknown") or {}).get("flag")) for row in answered))
+        for row in answered:
+            label = row["best_guess"] if row.get("label") is None else row["label"]
+            self.predicted.labels(model, label).inc()
+            self.confidence.labels(model).observe(row["probability"])
+            if row.get("unknown"):
+                self.p_values.labels(model).observe(row["unknown"]["p_value"])
 
     def families(self) -> list[Metric]:
         """All of them as they are now."""

@@ -1,0 +1,202 @@
+"""Drift: whether what a model meets in use is still like what it learned from, without labels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from headstart.core.errors import DataError
+from headstart.core.estimate import Estimate
+from headstart.core.predictions import Predictions
+from headstart.core.records import Record
+from headstart.core.seeds import generator_for
+from headstart.core.types import Floats, Integers
+from headstart.evaluation.accuracy_estimators import ACCURACY_ESTIMATORS
+from headstart.evaluation.drift_inputs import DriftInputs
+from headstart.evaluation.drift_tests import DRIFT_TESTS
+from headstart.evaluation.intervals import wilson
+from headstart.novelty.detector import UNUSUAL
+from headstart.shift.label_shift import class_shares, confused_shares
+
+FEWEST_IMAGES = 20
+"""New images from which drift can be tested, and held-out ones. Chosen, not measured."""
+DRAWS = 500
+"""Of the bootstrap: the ends of an interval are then known to about a tenth of its width."""
+ERRORS_95 = 1.96
+"""Standard errors on either side of an estimate that make a 95 % interval."""
+SHIFT_ERROR = 0.08
+"""Standard deviation of what chance does not explain in the error of an estimated accuracy where drift was found."""
+
+
+class DriftTestResult(Record):
+    """One test.
+
+    Attributes:
+        name: Of the drift test.
+        p_value: That new images are like those learned from.
+        corrected: The p-value after Holm's correction for the number of tests.
+    """
+
+    name: str
+    p_value: float
+    corrected: float
+
+
+class ClassShare(Record):
+    """How frequent a class is.
+
+    Attributes:
+        name: Of the class.
+        learned: Its share among held-out labels.
+        predicted: Its share among predictions for new images.
+        estimated: Its share in the new images, corrected for the model's confusions, as if nothing but the shares had changed.
+    """
+
+    name: str
+    learned: float
+    predicted: float
+    estimated: Estimate
+
+
+class Drift(Record):
+    """How new images differ from those learned from, and what follows for the model's accuracy.
+
+    Attributes:
+        num_images: New images.
+        num_held_out: Labeled images that the model, or models like it, were not fitted to.
+        split: Of these: "test" or "out of fold".
+        level: Level of all tests together.
+        tests: The smallest p-value first.
+        class_shares: In label order.
+        unknown: Share of new images with a conformal p-value below 0.05, which a twentieth of known images have; None without a
+            novelty detector.
+        learned_accuracy: On the held-out images.
+        estimated_accuracy: On the new ones, without labels.
+        estimates: The same by each estimator alone, by name.
+    """
+
+    num_images: int
+    num_held_out: int
+    split: str
+    level: float
+    tests: tuple[DriftTestResult, ...]
+    class_shares: tuple[ClassShare, ...]
+    unknown: Estimate | None
+    learned_accuracy: Estimate
+    estimated_accuracy: Estimate
+    estimates: dict[str, float]
+
+    @property
+    def found(self) -> bool:
+        """Whether some test rejects that the new images are like those learned from."""
+        return bool(self.tests) and self.tests[0].corrected <= self.level
+
+    @property
+    def sentence(self) -> str:
+        """What to know, in a sentence."""
+        if not self.found:
+            return f"No drift was found: the {self.num_images:,} new images look like those learned from (level {self.level:g})."
+        first = self.tests[0]
+        return (
+            f"Drift was found: the {self.num_images:,} new images differ from those learned from in {named(first.name)} "
+            f"(p = {first.corrected:.2g}, corrected for {len(self.tests)} tests)."
+        )
+
+
+def named(test: str) -> str:
+    """A drift test's name in words."""
+    return test.replace("_", " ")
+
+
+def drift_of(held_out: Predictions, new: Predictions, least_p_value: float, split: str, level: float, seed: int) -> Drift:
+    """How new images differ from held-out ones.
+
+    Args:
+        held_out: Labeled images that the model, or models like it, were not fitted to.
+        new: The model's predictions of new images, with p-values where it has a novelty detector; labels are not read.
+        least_p_value: As in `DriftInputs`.
+        split: Of the held-out images.
+        level: Level of all tests together.
+        seed: Of the bootstrap.
+
+    Returns:
+        The record.
+
+    Raises:
+        DataError: There are fewer than `FEWEST_IMAGES` new images, or held-out ones.
+    """
+    for count, what in ((len(new), "new images"), (len(held_out), "labeled images that were held out")):
+        if count < FEWEST_IMAGES:
+            raise DataError(f"There are {count} {what}, and {FEWEST_IMAGES} or more are needed to tell whether anything changed.")
+    inputs = DriftInputs(held_out.probs, new.probs, least_p_value, new.p_values)
+    tests = _tests(inputs)
+    found = bool(tests) and tests[0].corrected <= level
+    flagged = None if new.p_values is None else float((new.p_values < UNUSUAL).sum())
+    estimate, estimates = _accuracy(held_out, new.probs, seed, drifted=found)
+    return Drift(
+        num_images=len(new),
+        num_held_out=len(held_out),
+        split=split,
+        level=level,
+        tests=tests,
+        class_shares=_shares(held_out, new.probs, seed),
+        unknown=None if flagged is None else wilson(flagged, len(new)),
+        learned_accuracy=wilson(float(held_out.correct.sum()), len(held_out)),
+        estimated_accuracy=estimate,
+        estimates=estimates,
+    )
+
+
+def _tests(inputs: DriftInputs) -> tuple[DriftTestResult, ...]:
+    """Every test that applies, the smallest p-value first, with Holm's correction."""
+    found = {name: test(inputs) for name, test in DRIFT_TESTS.all().items()}
+    ranked = sorted((p_value, name) for name, p_value in found.items() if p_value is not None)
+    tests, least = [], 0.0
+    for place, (p_value, name) in enumerate(ranked):
+        least = max(least, min(1.0, p_value * (len(ranked) - place)))
+        tests.append(DriftTestResult(name=name, p_value=p_value, corrected=least))
+    return tuple(tests)
+
+
+def _accuracy(held_out: Predictions, probs: Floats, seed: int, *, drifted: bool) -> tuple[Estimate, dict[str, float]]:
+    """The mean of all estimators with a bootstrap interval, widened where drift was found; and each alone."""
+    generator = generator_for(seed, "estimated accuracy")
+
+    def estimates(rows: Floats, labels: Integers, new: Floats) -> list[float]:
+        return [estimator(rows, labels, new) for estimator in ACCURACY_ESTIMATORS.all().values()]
+
+    each = estimates(held_out.probs, held_out.labels, probs)
+    draws = []
+    for _ in range(DRAWS):
+        ours, theirs = (generator.integers(0, num, num) for num in (len(held_out), len(probs)))
+        draws.append(np.mean(estimates(held_out.probs[ours], held_out.labels[ours], probs[theirs])))
+    value = float(np.mean(each))
+    half = ERRORS_95 * math.hypot(float(np.std(draws)), SHIFT_ERROR if drifted else 0.0)
+    return (
+        Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half)),
+        dict(zip(ACCURACY_ESTIMATORS.names(), each, strict=True)),
+    )
+
+
+def _shares(held_out: Predictions, probs: Floats, seed: int) -> tuple[ClassShare, ...]:
+    """Class shares of the new images, with bootstrap intervals over both sets of rows."""
+    generator, num_classes = generator_for(seed, "class shares"), len(held_out.classes)
+    value = confused_shares(held_out.probs, held_out.labels, probs)
+    draws = []
+    for _ in range(DRAWS):
+        ours, theirs = (generator.integers(0, num, num) for num in (len(held_out), len(probs)))
+        draws.append(confused_shares(held_out.probs[ours], held_out.labels[ours], probs[theirs]))
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    learned, predicted = (class_shares(one, num_classes) for one in (held_out.labels, probs.argmax(axis=1)))
+    return tuple(
+        ClassShare(
+            name=name,
+            learned=float(learned[place]),
+            predicted=float(predicted[place]),
+            estimated=Estimate(
+                value=float(value[place]), low=float(min(low[place], value[place])), high=float(max(high[place], value[place]))
+            ),
+        )
+        for place, name in enumerate(held_out.classes)
+    )

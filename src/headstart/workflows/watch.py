@@ -1,0 +1,128 @@
+"""Watch: whether the images that a model meets in use are still like those that it learned from."""
+
+from __future__ import annotations
+
+from itertools import chain, zip_longest
+from typing import Literal
+
+import numpy as np
+
+from headstart.backbones.catalog import provider_of
+from headstart.core.arguments import checked
+from headstart.core.errors import DataError, PlanError
+from headstart.core.predictions import Predictions
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.given_images import AnyImages, given_images, pictures_of, vectors_of
+from headstart.data.images import Images, ImageSet
+from headstart.data.scan import scan
+from headstart.evaluation.drift import Drift, drift_of
+from headstart.novelty.detector import UNUSUAL
+from headstart.runs.run import Run
+from headstart.workflows.arguments import AnyRun
+
+Reason = Literal["unlike known images", "unsure"]
+
+
+class ImageToLabel(Record):
+    """A new image whose label says much.
+
+    Attributes:
+        path: Of the image.
+        label: As predicted.
+        probability: Of that label.
+        p_value: Conformal, that the image is like those learned from; None without a novelty detector.
+        reason: What it was chosen for.
+    """
+
+    path: str
+    label: str
+    probability: float
+    p_value: float | None
+    reason: Reason
+
+
+class Watched(Record):
+    """What was found of new images.
+
+    Attributes:
+        run: The run's folder.
+        drift: How they differ from the images that the model learned from.
+        to_label: Those that a person should label first.
+        unreadable: Paths of files that could not be read, each with the error.
+    """
+
+    run: str
+    drift: Drift
+    to_label: tuple[ImageToLabel, ...]
+    unreadable: dict[str, str]
+
+
+@checked
+def watch(run: AnyRun, images: AnyImages, *, num: int = 20, level: float = 0.05, seed: int = 0) -> Watched:
+    """How new images without labels differ from those that a run learned from, and what follows for its accuracy.
+
+    Images are given as for `headstart.predict`. They are compared with the run's test images, or with those that were predicted
+    out of fold, by the tests in `evaluation.drift_tests`; with a probability of `level` drift is found where there is none. Rows
+    are taken to be independent. The accuracy on the new images is estimated without labels, and `num` of them are named whose
+    labels would say most: half because they are unlike known images, half because the model is least sure of them.
+    """
+    if num < 0:
+        raise PlanError(f"num = {num}: name 0 images or more.")
+    if not 0.0 < level < 1.0:
+        raise PlanError(f"level = {level:g} is no level of a test. Give a number between 0 and 1, such as 0.05.")
+    finished = Run.load(run)
+    held_out, evaluation, model = finished.predictions, finished.evaluation, finished.model
+    if held_out is None or evaluation is None:
+        raise DataError(
+            f"{finished.folder} has no predictions of held-out images to compare new ones with: no labeled image could be held "
+            "out. Label some, and run again."
+        )
+    given = given_images(images)
+    found = pictures_of(given) if provider_of(model.backbone.card).takes_pictures else vectors_of(given)
+    readable, unreadable = _readable(found)
+    rows = ImageSet(readable, model.classes, np.full(len(readable), UNLABELED, np.int64), np.arange(len(readable)))
+    with stage("predicting new images"):
+        new = model.predict_with_p_values(rows)
+    drift = drift_of(held_out, new, model.least_p_value, evaluation.split, level, seed)
+    return Watched(run=str(finished.folder), drift=drift, to_label=_to_label(new, num), unreadable=unreadable)
+
+
+def _readable(images: Images) -> tuple[Images, dict[str, str]]:
+    """The images that can be read, and why the others cannot, by name."""
+    problems = scan(images).problems
+    rows = np.flatnonzero([not problem for problem in problems])
+    if not len(rows):
+        raise DataError(f"None of the {len(images)} images can be read: {problems[0] if problems else 'there is none'}")
+    return images.take(rows), {images.name(row): problem for row, problem in enumerate(problems) if problem}
+
+
+def _to_label(new: Predictions, num: int) -> tuple[ImageToLabel, ...]:
+    """Images unlike known ones, the least usual first, and those that the model is least sure of, in turn."""
+    unsure = np.argsort(new.probs.max(axis=1), kind="stable")
+    unlike = np.empty(0, np.int64)
+    if new.p_values is not None:
+        unlike = np.argsort(new.p_values, kind="stable")
+        unlike = unlike[new.p_values[unlike] < UNUSUAL]
+    return tuple(
+        ImageToLabel(
+            path=new.names[row],
+            label=new.classes[int(new.predicted[row])],
+            probability=float(new.probs[row].max()),
+            p_value=None if new.p_values is None else float(new.p_values[row]),
+            reason=reason,
+        )
+        for row, reason in _in_turn(unlike, unsure, num)
+    )
+
+
+def _in_turn(unlike: Integers, unsure: Integers, num: int) -> list[tuple[int, Reason]]:
+    """The first rows of both lists in turn, each row once."""
+    first: list[tuple[int, Reason]] = [(row, "unlike known images") for row in unlike.tolist()]
+    second: list[tuple[int, Reason]] = [(row, "unsure") for row in unsure.tolist()]
+    found: dict[int, Reason] = {}
+    for one in chain.from_iterable(zip_longest(first, second)):
+        if one is not None and len(found) < num:
+            found.setdefault(*one)
+    return list(found.items())

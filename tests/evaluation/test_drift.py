@@ -1,0 +1,168 @@
+"""Drift: tests hold their level and find what changed; accuracy and class shares are estimated without labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from headstart.core.errors import DataError
+from headstart.core.predictions import Predictions
+from headstart.evaluation.accuracy_estimators import ACCURACY_ESTIMATORS
+from headstart.evaluation.accuracy_estimators.average_thresholded_confidence import average_thresholded_confidence
+from headstart.evaluation.accuracy_estimators.difference_of_confidence import difference_of_confidence
+from headstart.evaluation.drift import Drift, drift_of
+from headstart.evaluation.drift_inputs import DriftInputs
+from headstart.evaluation.drift_tests import DRIFT_TESTS
+from headstart.evaluation.drift_tests.novelty import novelty
+from headstart.evaluation.drift_tests.predicted_classes import predicted_classes
+
+CLASSES = ("a", "b", "c")
+CALIBRATED = 199
+
+
+def predicted(num: int, seed: int, shares=(0.5, 0.3, 0.2), sharp: float = 2.0, usual: float = 1.0) -> Predictions:
+    """Calibrated predictions of a model whose scores favor the label; `usual` below 1 makes images look less usual."""
+    draw = np.random.default_rng(seed)
+    labels = draw.choice(3, num, p=shares)
+    scores = sharp * np.eye(3)[labels] + draw.normal(size=(num, 3)) * np.sqrt(sharp)
+    probs = softmax(scores + np.log([0.5, 0.3, 0.2]), axis=1)
+    calibration = np.sort(draw.uniform(size=CALIBRATED))
+    p_values = (1 + np.searchsorted(calibration, draw.uniform(size=num) * usual)) / (1 + CALIBRATED)
+    names = tuple(f"{row}.png" for row in range(num))
+    return Predictions(names, CLASSES, labels, probs, probs, np.arange(num), p_values)
+
+
+def compared(new: Predictions, level: float = 0.05) -> Drift:
+    return drift_of(predicted(400, 1), new, 1 / (1 + CALIBRATED), "test", level, 0)
+
+
+def corrected(drift: Drift) -> dict[str, float]:
+    return {one.name: one.corrected for one in drift.tests}
+
+
+@pytest.mark.slow
+def test_where_nothing_changed_drift_is_found_as_often_as_the_level_says() -> None:
+    inputs = [
+        DriftInputs(held.probs, new.probs, 1 / (1 + CALIBRATED), new.p_values)
+        for held, new in ((predicted(300, 2 * seed), predicted(200, 2 * seed + 1)) for seed in range(400))
+    ]
+    for name, test in DRIFT_TESTS.all().items():
+        p_values = np.array([test(one) for one in inputs])
+        for level in (0.05, 0.2):
+            error = np.sqrt(level * (1 - level) / len(p_values))
+            assert (p_values <= level).mean() <= level + 3 * error, name
+        assert (p_values <= 0.2).mean() >= 0.1, name  # it does not sleep either
+
+
+@pytest.mark.parametrize(
+    ("changed", "test"),
+    [({"usual": 0.5}, "novelty"), ({"sharp": 0.8}, "confidence"), ({"shares": (0.1, 0.3, 0.6)}, "predicted_classes")],
+)
+def test_what_changed_is_found_and_named(changed: dict[str, float], test: str) -> None:
+    drift = compared(predicted(300, 3, **changed))
+    assert drift.found
+    assert corrected(drift)[test] <= 0.01
+    assert drift.sentence.startswith("Drift was found: the 300 new images differ from those learned from in ")
+
+
+def test_nothing_is_found_of_images_as_before() -> None:
+    drift = compared(predicted(300, 5))
+    assert (drift.found, drift.sentence) == (
+        False,
+        "No drift was found: the 300 new images look like those learned from (level 0.05).",
+    )
+    assert set(corrected(drift)) == set(DRIFT_TESTS.names())
+    assert 0.02 < drift.unknown.value < 0.09
+    assert drift.estimated_accuracy.low <= predicted(300, 5).correct.mean() <= drift.estimated_accuracy.high
+
+
+def test_p_values_are_corrected_one_after_the_other_and_the_level_decides() -> None:
+    drift = compared(predicted(300, 3, shares=(0.35, 0.4, 0.25)))
+    raw = [one.p_value for one in drift.tests]
+    expected = np.maximum.accumulate([min(1.0, p * (3 - place)) for place, p in enumerate(raw)])
+    assert raw == sorted(raw)
+    assert [one.corrected for one in drift.tests] == expected.tolist()
+    for level in (expected[0] * 1.01, expected[0] * 0.99):
+        assert compared(predicted(300, 3, shares=(0.35, 0.4, 0.25)), level).found == (level > expected[0])
+
+
+def test_without_a_novelty_detector_the_other_tests_decide() -> None:
+    drift = compared(replace(predicted(300, 5), p_values=None))
+    assert (drift.unknown, set(corrected(drift))) == (None, {"confidence", "predicted_classes"})
+
+
+def test_ranks_among_calibration_images_are_all_that_novelty_reads() -> None:
+    draw = np.random.default_rng(0)
+    calibration, new = draw.normal(size=39), draw.normal(0.4, 1, 31)
+    p_values = (1 + (calibration[:, None] <= new).sum(axis=0)) / 40
+    from scipy.stats import ks_2samp
+
+    probs = np.full((31, 2), 0.5)
+    assert novelty(DriftInputs(probs, probs, 1 / 40, p_values)) == pytest.approx(ks_2samp(new, calibration).pvalue)
+
+
+def test_rare_classes_are_counted_together_and_one_class_is_not_tested() -> None:
+    def probs(*counts: int) -> np.ndarray:
+        return np.repeat(np.eye(len(counts)), counts, axis=0)
+
+    rare = predicted_classes(DriftInputs(probs(50, 46, 2, 1, 1), probs(50, 41, 3, 3, 3), 1.0, None))
+    together = predicted_classes(DriftInputs(probs(50, 46, 4), probs(50, 41, 9), 1.0, None))
+    assert rare == pytest.approx(together)
+    joined = predicted_classes(DriftInputs(probs(50, 46, 1), probs(50, 41, 2), 1.0, None))
+    assert joined == pytest.approx(predicted_classes(DriftInputs(probs(51, 46), probs(52, 41), 1.0, None)))
+    assert predicted_classes(DriftInputs(probs(30, 0), probs(40, 0), 1.0, None)) is None
+
+
+def test_class_shares_are_corrected_for_confusions() -> None:
+    truth = (0.15, 0.3, 0.55)
+    drift = compared(predicted(2000, 7, shares=truth, sharp=3.0))
+    held = drift_of(predicted(2000, 1, sharp=3.0), predicted(2000, 7, shares=truth, sharp=3.0), 1 / 200, "test", 0.05, 0)
+    assert [one.name for one in drift.class_shares] == list(CLASSES)
+    for share, true in zip(held.class_shares, truth, strict=True):
+        assert share.estimated.low - 0.01 <= true <= share.estimated.high + 0.01
+    errors = [
+        [abs(value(one) - true) for one, true in zip(held.class_shares, truth, strict=True)]
+        for value in (lambda one: one.estimated.value, lambda one: one.predicted)
+    ]
+    assert np.mean(errors[0]) < np.mean(errors[1])
+
+
+def test_estimators_agree_with_their_formulas() -> None:
+    held = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    labels, new = np.array([0, 1, 0, 1]), np.array([[0.65, 0.35], [0.95, 0.05]])
+    assert difference_of_confidence(held, labels, new) == pytest.approx(0.75 - 0.75 + 0.8)
+    assert average_thresholded_confidence(held, labels, new) == pytest.approx(0.5)  # 0.7 is the threshold: above it are 3 of 4
+    assert difference_of_confidence(held, labels, np.array([[0.5, 0.5]])) == pytest.approx(0.5)
+    assert set(ACCURACY_ESTIMATORS.names()) == {"average_thresholded_confidence", "difference_of_confidence"}
+
+
+def test_the_difference_of_confidence_follows_a_fall_of_accuracy_of_a_calibrated_model() -> None:
+    held, new = predicted(3000, 1, sharp=3.0), predicted(3000, 2, sharp=1.0)
+    assert held.correct.mean() - new.correct.mean() > 0.1
+    assert difference_of_confidence(held.probs, held.labels, new.probs) == pytest.approx(new.correct.mean(), abs=0.03)
+
+
+def test_the_thresholded_confidence_follows_rows_of_which_nothing_is_known() -> None:
+    held, new = predicted(3000, 1, sharp=5.0), predicted(3000, 2, sharp=5.0)
+    probs = new.probs.copy()
+    probs[:1500] = 1 / 3
+    found = average_thresholded_confidence(held.probs, held.labels, probs)
+    assert found == pytest.approx(new.correct[1500:].mean() / 2, abs=0.03)
+
+
+def test_an_interval_is_wider_where_drift_was_found() -> None:
+    alike, other = compared(predicted(300, 5)), compared(predicted(300, 5, usual=0.3))
+    widths = [one.estimated_accuracy.high - one.estimated_accuracy.low for one in (alike, other)]
+    assert other.found
+    assert widths[1] > widths[0] + 0.1
+
+
+def test_few_images_are_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        compared(predicted(19, 1))
+    assert str(caught.value) == "There are 19 new images, and 20 or more are needed to tell whether anything changed."
+    with pytest.raises(DataError, match="19 labeled images that were held out"):
+        drift_of(predicted(19, 1), predicted(30, 1), 1 / 200, "test", 0.05, 0)
