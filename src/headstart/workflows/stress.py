@@ -76,8 +76,8 @@ def stress(run: AnyRun, data: Data | None = None, *, corruption: Texts = (), aga
 
     The images are those of `data`, or else the run's test images or, without a test, its labeled images out of fold. Each
     corruption and strength is kept in the run's folder as soon as it is done, so that the same call goes on where it was stopped.
-    Writes `stress.json` and `stress.html` there. Without `corruption` all are tried; a PlanError lists them. With `against`, another
-    run is tried in the same way, and a paired test says which does better where pictures get worse.
+    Writes `stress.json` and `stress.html` there. Without `corruption` all are tried; a PlanError lists them. With `against`,
+    another run is tried in the same way, and a paired test says which does better where pictures get worse.
     """
     names, run = _names(many(corruption)), Run.load(run)
     other = None if against is None else Run.load(against)
