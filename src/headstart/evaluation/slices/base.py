@@ -84,7 +84,7 @@ class OfPictures(Attribute):
     @staticmethod
     @abstractmethod
     def of_picture(picture: Floats) -> float | str:
-        """The value for one picture, float32 [height, width, channel] in 0 to 255, shorter side at most 256 pixels."""
+        """The value for one picture, float32 [height, width, channel] in 0 to 255, shorter side at most 128 pixels."""
 
 
 class NamedAttribute(Attribute):
