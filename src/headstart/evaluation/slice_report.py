@@ -29,8 +29,8 @@ from headstart.features.extract import features_of
 MOST_ROWS = 5_000
 """Images that are sorted into slices, evenly spaced: bounds the time of reading pictures again. Chosen, not measured."""
 SIDE_PIXELS = 128
-"""Shorter side that larger pictures are reduced to before they are measured, about what small networks see: four milliseconds of one core a
-picture of 300 pixels, and eleven with 256."""
+"""Shorter side that larger pictures are reduced to before they are measured, about what small networks see. Of pictures of 300
+pixels each takes four milliseconds of one core, and eleven with 256."""
 MOST_IMAGES = 12
 """Images of a slice that are named."""
 
