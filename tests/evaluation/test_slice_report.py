@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from headstart.backbones.loading import load_backbone
 from headstart.core.evaluation import Evaluation
 from headstart.core.language import language_named
 from headstart.core.predictions import Predictions
-from headstart.data.images import ArrayImages
+from headstart.data.images import ArrayImages, ImageSet
 from headstart.evaluation.protocols import evaluation_of
-from headstart.evaluation.slice_report import slices_of
+from headstart.evaluation.slice_report import slices_of, with_slices
 
 
 def dark_class(size: int = 420) -> tuple[Predictions, ArrayImages, np.ndarray]:
@@ -71,3 +72,15 @@ def test_an_evaluation_without_slices_has_no_such_field_and_names_its_worst_grou
     assert evaluation.worst_group.name == "q"
     with_them = evaluation.model_copy(update={"slices": slices_of(predictions)})
     assert Evaluation.from_json(with_them.to_json()) == with_them
+
+
+def test_rows_whose_image_is_not_at_hand_are_in_no_slice():
+    predictions, images, _ = dark_class()
+    backbone = load_backbone("pixels", input_pixels=8)
+    evaluation = evaluation_of(predictions, "test")
+    some = ImageSet(images, predictions.classes, predictions.labels, predictions.groups).take(np.arange(7, 300))
+    found = with_slices(evaluation, predictions, [some.take(np.arange(100)), some.take(np.arange(100, 293))], backbone).slices
+    assert found is not None
+    assert found.num_images == 293
+    assert found.worse[0].of_class == "b"
+    assert with_slices(evaluation, predictions, [some.take(np.arange(19))], backbone) == evaluation

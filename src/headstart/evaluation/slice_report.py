@@ -43,19 +43,21 @@ def with_slices(
     Args:
         evaluation: Of the predictions.
         predictions: One row an image.
-        image_sets: Sets that together have all images of the predictions, by name; labels are not read.
+        image_sets: Sets that have the images of the predictions, by name; labels are not read. Rows of images that none of them
+            has, such as those of a folder that was moved after the prediction, are in no slice.
         backbone: The model's network, for clusters of features.
 
     Returns:
         The same evaluation, with slices where enough images are labeled.
     """
-    rows = np.flatnonzero(predictions.labels != UNLABELED)
-    rows = rows[evenly_spaced(len(rows), MOST_ROWS)] if len(rows) > MOST_ROWS else rows
-    if len(rows) < 2 * FEWEST_IN_SLICE:
-        return evaluation
     sequences = tuple(one.images for one in image_sets)
     every = JoinedImages(sequences)
     places = {every.name(row): row for row in range(len(every))}
+    known = np.array([name in places for name in predictions.names], bool)
+    rows = np.flatnonzero((predictions.labels != UNLABELED) & known)
+    rows = rows[evenly_spaced(len(rows), MOST_ROWS)] if len(rows) > MOST_ROWS else rows
+    if len(rows) < 2 * FEWEST_IN_SLICE:
+        return evaluation
     chosen = np.array([places[predictions.names[row]] for row in rows], np.int64)
     found, first = np.empty((len(rows), 0)), 0
     for one in image_sets:
