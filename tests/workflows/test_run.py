@@ -58,6 +58,7 @@ def test_a_run_leaves_everything_it_promises(finished):
     assert names == {
         "request.json", "plan.toml", "task.json", "env.json", "findings.json", "ranking.json", "decision.json", "model",
         "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps", "first_model.json",
+        "label_errors.json", "label_errors.csv",
     }  # fmt: skip
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
     assert (finished.evaluation.split, finished.evaluation.num_images) == ("out of fold", 97)
@@ -157,7 +158,7 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vect
     monkeypatch.setattr(ranking_module, "scores_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
-    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "chosen": 1, "fit": 1, "evaluate": 1}
+    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "chosen": 1, "fit": 1, "evaluate": 1, "labels": 1}
 
 
 def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, finished, tmp_path, monkeypatch):

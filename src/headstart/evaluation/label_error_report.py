@@ -9,6 +9,11 @@ from headstart.core.records import Record
 MANIFEST = "label_errors.csv"
 """The manifest in the folder of a run, whose labels a person may correct."""
 
+BY_MANIFEST = (
+    "Look at the images, the most suspect first; correct the column label of the manifest, label_errors.csv, and run on it."
+)
+IN_PLACE = "Look at the rows, the most suspect first; correct their labels where the data lie, and run again."
+
 
 class SuspectLabel(Record):
     """A label that does not fit its image.
@@ -68,6 +73,7 @@ class LabelErrors(Record):
         assessed_by: What predicted each image without its own label.
         suspects: All flagged labels, and the next ones of the ranking where these are few, the most suspicious first.
         without: Whether leaving them out helps; None where nothing is flagged or no fold could tell.
+        in_files: Whether each image is a file, so that a manifest can be read again.
     """
 
     num_labels: int
@@ -78,6 +84,7 @@ class LabelErrors(Record):
     assessed_by: str
     suspects: tuple[SuspectLabel, ...]
     without: GainWithoutSuspects | None = None
+    in_files: bool = True
 
     @property
     def sentence(self) -> str:
@@ -85,8 +92,8 @@ class LabelErrors(Record):
         if not self.num_flagged:
             return f"Of {self.num_labels:,} labels none looks wrong beyond chance."
         return (
-            f"{self.num_flagged:,} of {self.num_labels:,} labels look wrong, of which about {self.level:.0%} are right all the "
-            f"same; an estimated {self.noise:.1%} of all labels are wrong."
+            f"{self.num_flagged:,} of {self.num_labels:,} labels look wrong, of which at most about {self.level:.0%} are right "
+            f"all the same; an estimated {self.noise:.1%} of all labels are wrong."
         )
 
     @property
@@ -99,8 +106,7 @@ class LabelErrors(Record):
             Finding.warning(
                 "label-noise",
                 self.sentence,
-                "Look at the images, the most suspect first; correct the column label of the manifest (label_errors.csv), and "
-                "run on it.",
+                BY_MANIFEST if self.in_files else IN_PLACE,
                 count=self.num_flagged,
                 noise=round(self.noise, 4),
                 paths=[one.name for one in flagged[:MOST_EXAMPLES]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
@@ -15,6 +16,7 @@ from headstart.core.findings import Finding, NotApplicable
 from headstart.core.predictions import Predictions, joined
 from headstart.core.rows import in_memory
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
+from headstart.data.addresses import is_address
 from headstart.data.duplicates import duplicate_groups
 from headstart.data.scan import scan
 from headstart.data.task import Task
@@ -84,7 +86,14 @@ class AssessedTask:
             assessed_by=self.assessed_by,
             suspects=suspects,
             without=gain_without(self) if tests and num_flagged else None,
+            in_files=in_files(self.task),
         )
+
+
+def in_files(task: Task) -> bool:
+    """Whether the labeled images are files, here or in a store, which a manifest can name."""
+    name = task.labeled.images.name(0) if len(task.labeled) else ""
+    return is_address(name) or Path(name).is_file()
 
 
 def assess_task(task: Task, backbone: Backbone | None, predictions: Predictions | None = None) -> AssessedTask | NotApplicable:

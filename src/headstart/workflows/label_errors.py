@@ -15,7 +15,7 @@ from headstart.evaluation.label_error_report import LabelErrors
 from headstart.evaluation.label_manifest import label_manifest
 from headstart.evaluation.out_of_fold import SPLIT
 from headstart.planning.fitting import backbone_of, out_of_fold
-from headstart.planning.label_errors import AssessedTask, assess_task, cheapest_backbone, features_at_hand
+from headstart.planning.label_errors import AssessedTask, assess_task, cheapest_backbone, features_at_hand, in_files
 from headstart.planning.plan import Plan
 from headstart.runs.workspace import Workspace
 
@@ -67,7 +67,7 @@ def write_manifest(found: AssessedTask, file: Path) -> None:
 
 def next_step(task: Task, file: Path) -> str:
     """What to do with the manifest, as a sentence; rows that are no files cannot be read from one."""
-    if not len(task.labeled) or not Path(task.labeled.images.name(0)).is_file():
+    if not in_files(task):
         return f"correct the labels of these rows in {task.place or 'the data'}, and run again"
     sources = [word for one in task.source_places for word in ("--source", one)]
     return f"correct the column label, then: {shlex.join(['headstart', 'run', str(file), *sources])}"
