@@ -12,6 +12,7 @@ from headstart.core.findings import NotApplicable
 from headstart.core.predictions import Predictions
 from headstart.data.images import Embeddings, ImageSet
 from headstart.data.task import Task
+from headstart.planning import label_errors
 from headstart.planning.label_errors import assess_task, without_label_errors
 
 
@@ -103,3 +104,13 @@ def test_flagged_rows_are_left_out_on_request_and_the_finding_says_so():
     assert without_label_errors(task).fingerprint == left.fingerprint
     few, _, _ = task_of(num=12, num_wrong=0)
     assert without_label_errors(few).findings[0].title.startswith("No label was left out as wrong: it takes 20 labels")
+
+
+def test_of_many_labels_some_are_assessed(backbone, monkeypatch):
+    task, _, wrong = task_of()
+    monkeypatch.setattr(label_errors, "MOST_ASSESSED", 100)
+    assessed = assess_task(task, backbone)
+    record = assessed.record()
+    assert (record.num_labels, record.num_unassessed, record.without) == (100, 200, None)
+    assert wrong[assessed.flagged].mean() > 0.7
+    assert 0 < assessed.flagged.sum() < 15

@@ -14,7 +14,7 @@ from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.core.findings import Finding, NotApplicable
 from headstart.core.predictions import Predictions, joined
-from headstart.core.rows import in_memory
+from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
 from headstart.data.addresses import is_address
 from headstart.data.duplicates import duplicate_groups
@@ -34,6 +34,8 @@ LEAST_LABELS = 20
 """Fewer labels tell neither which share is wrong nor how sure predictions are. Chosen, not measured."""
 FEWEST_SUSPECTS = 12
 """Labels that are listed where fewer are flagged: as many as the report shows."""
+MOST_ASSESSED = 20_000
+"""Labels that are assessed, evenly spaced: bounds the memory, and the time for the neighbors. Chosen, not measured."""
 WIDTH = 512
 """Principal components in which it is tested whether leaving suspects out helps, by several fits a fold. Chosen, not measured."""
 
@@ -47,7 +49,8 @@ class AssessedTask:
         rows: int64 [assessed]: their rows in `task.labeled`.
         found: What is to be said of each.
         assessed_by: What predicted each image without its own label.
-        features: float32 [labeled, feature]; None where there are none.
+        features: float32 [sample, feature]; None where there are none.
+        sample: int64 [sample], ascending: the rows of `task.labeled` that have features.
     """
 
     task: Task
@@ -55,6 +58,7 @@ class AssessedTask:
     found: AssessedLabels = field(repr=False)
     assessed_by: str
     features: Floats | None = field(repr=False)
+    sample: Integers = field(repr=False)
 
     @property
     def flagged(self) -> Booleans:
@@ -106,26 +110,29 @@ def assess_task(task: Task, backbone: Backbone | None, predictions: Predictions 
         predictions: Out of fold, of some or all images of `task.labeled`.
 
     Returns:
-        The assessed labels; images whose class has no other group are left out.
+        The assessed labels, of 20,000 images at most; images whose class has no other group are left out.
     """
     labeled = task.labeled
-    rows = np.flatnonzero(labeled.labels != UNLABELED)
+    sample = evenly_spaced(len(labeled), MOST_ASSESSED)
+    rows = sample[labeled.labels[sample] != UNLABELED]
     rows = rows[has_mates(labeled.labels[rows], labeled.groups[rows])]
     if len(rows) < LEAST_LABELS or len(np.unique(labeled.labels[rows])) < 2:
         return NotApplicable(reason=f"it takes {LEAST_LABELS} labels of classes with two images or more to tell wrong ones")
-    features = None if backbone is None else feature_rows(task, backbone)
+    features = None if backbone is None else feature_rows(task, backbone, sample)
     if predictions is not None:
         probs, rows = _of_rows(predictions, task, rows)
         by = "out-of-fold predictions of the model"
     elif features is not None and backbone is not None:
-        fit = fit_ridge(features[rows], labeled.labels[rows], task.num_classes, None, labeled.groups[rows])
+        of_rows = features[np.searchsorted(sample, rows)]
+        fit = fit_ridge(of_rows, labeled.labels[rows], task.num_classes, None, labeled.groups[rows])
         probs, rows = softmax(fit.loo_scores / fit.temperature, axis=1), rows[fit.loo_rows]
         by = f"leave-one-out predictions of a ridge head on {backbone.card.name}"
     else:
         return NotApplicable(reason="there are neither features nor out-of-fold predictions to tell wrong labels by")
     if len(rows) < LEAST_LABELS:
         return NotApplicable(reason=f"fewer than {LEAST_LABELS} labeled images were predicted out of fold")
-    return AssessedTask(task, rows, _found(task, features, probs, rows), by, features)
+    near = None if features is None else features[np.searchsorted(sample, rows)]
+    return AssessedTask(task, rows, _found(task, near, probs, rows), by, features, sample)
 
 
 def cheapest_backbone(task: Task) -> Backbone:
@@ -136,10 +143,10 @@ def cheapest_backbone(task: Task) -> Backbone:
     return load_backbone(card.name, input_pixels=input_pixels_for(card, task), seed=task.seed)
 
 
-def feature_rows(task: Task, backbone: Backbone) -> Floats:
-    """All stages of the labeled images, each scaled to unit length, float32 [labeled, feature]."""
-    features = features_of(task.labeled, backbone)
-    return np.asarray(in_memory(Representation.fitted(features, "stages").rows(features))[:], np.float32)
+def feature_rows(task: Task, backbone: Backbone, sample: Integers) -> Floats:
+    """All stages of those labeled images, each scaled to unit length, float32 [sample, feature]."""
+    features = features_of(task.labeled.take(sample), backbone)
+    return np.asarray(Representation.fitted(features, "stages").rows(features)[:], np.float32)
 
 
 def features_at_hand(task: Task, backbone: Backbone) -> bool:
@@ -174,13 +181,13 @@ def without_label_errors(task: Task) -> Task:
 
 
 def gain_without(assessed: AssessedTask) -> GainWithoutSuspects | None:
-    """What leaving suspects out of the fit brings on held-out images; None without features, folds or suspects to leave out.
+    """What leaving suspects out of the fit brings on held-out images; None without folds, suspects or features of all rows.
 
     In each fold the suspects are found anew, among its rows to fit on alone, so that no held-out label has a part in it. Both
     heads are judged by the given labels of the held-out images that are not flagged.
     """
     task, features = assessed.task, assessed.features
-    if features is None or not task.folds:
+    if features is None or len(features) < len(task.labeled) or not task.folds:
         return None
     shown = features if features.shape[1] <= WIDTH else features @ principal_components(features, WIDTH, task.seed)
     shown, usable = np.asarray(shown, np.float32), np.isin(np.arange(len(features)), assessed.rows)
@@ -206,7 +213,7 @@ def _suspects_among(task: Task, features: Floats, rows: Integers) -> Booleans:
     labels, groups = task.labeled.labels[rows], task.labeled.groups[rows]
     fit = fit_ridge(features[rows], labels, task.num_classes, None, groups)
     scored = rows[fit.loo_rows]
-    found = _found(task, features, softmax(fit.loo_scores / fit.temperature, axis=1), scored)
+    found = _found(task, features[scored], softmax(fit.loo_scores / fit.temperature, axis=1), scored)
     return np.isin(rows, scored[found.flagged])
 
 
@@ -228,7 +235,7 @@ def _of_rows(predictions: Predictions, task: Task, rows: Integers) -> tuple[Floa
 def _found(task: Task, features: Floats | None, probs: Floats, rows: Integers) -> AssessedLabels:
     labeled = task.labeled
     labels, groups = labeled.labels[rows], labeled.groups[rows]
-    near = None if features is None else neighbor_probs(features[rows], labels, groups, task.num_classes)
+    near = None if features is None else neighbor_probs(features, labels, groups, task.num_classes)
     groupings = [groups]
     if labeled.given_groups or task.leave_domain_out:  # copies are then only a part of what the groups hold
         groupings.append(duplicate_groups(scan(labeled.images))[rows])

@@ -88,7 +88,7 @@ def _held_out(workspace: Workspace, task: Task, plan: Plan) -> Predictions | Non
     run = workspace.run
     if run.evaluation is not None and run.evaluation.split == SPLIT:
         return run.predictions
-    if plan.is_trained or not task.folds:
+    if plan.is_trained or len(task.folds) < 2:  # one fold is of few of many rows
         return None
     try:
         return out_of_fold(task, plan, workspace.sharing_steps)
