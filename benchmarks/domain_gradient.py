@@ -5,7 +5,8 @@ to 1,000 other target rows. EfficientNet-Lite0, cut in the middle; every method 
 
 The reference, "source alone", is the training of all methods with weight 0 on what is adapted: the same streams, steps,
 smoothing and step sizes, so that nothing but the adaptation differs. `source_only`, ridge on frozen features of all stages, is
-shown beside it, and so is `jdot`, the best adaptation in closed form.
+shown beside it, and so are `jdot`, the best adaptation in closed form, and "headstart", the closed forms that model selection
+chooses, on which `adapted_self_training` builds. "headstart, trained" is model selection among closed forms and that method.
 
 Columns: mean accuracy by pair in per cent; gain over the reference; the number of pairs with a gain; harm, the share of fits
 more than a point below it; collapse, the share of fits that predict one class for more than 90 % of the rows, where the
@@ -13,7 +14,7 @@ reference does not; median seconds of a fit, the frozen part of the network incl
 
 `OMP_NUM_THREADS=1 nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in OUT/domain_gradient_ROWS.jsonl, seed by
 seed, and continues where it stopped; `--total-minutes` ends it between two fits. `--methods` names some methods, with settings
-where they follow: "dann diversity=0".
+where they follow: "dann diversity=0" or "adapted_self_training trainer=mcc".
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._adapting import HARM, Case, Cell, Row, cells_of, fill
+from benchmarks._adapting import AUTOMATIC, HARM, Case, Cell, Row, cells_of, closed_forms, fill
 from benchmarks.domain_pairs import made
 from benchmarks.protocol import arguments
 from headstart.core.seeds import generator_for
 from headstart.core.steps import Steps
 from headstart.data.images import ImageSet
 from headstart.methods import METHODS, method_from
+from headstart.methods.model import Model
+from headstart.planning.adapting.adapt import adaptation_to
 from headstart.training.settings import Training
 
 PAIRS = (
@@ -46,6 +49,8 @@ REFERENCE = "source alone"
 ALONE = {"kind": "dan", "weight": 0.0, "diversity": 0.0}
 """The settings of the reference."""
 CLOSED_FORMS = ("source_only", "jdot")
+BUILT_ON = "adapted_self_training"
+TRAINED = "headstart, trained"
 COLLAPSED = 0.9
 """The share of rows in one class from which predictions have collapsed."""
 
@@ -53,7 +58,7 @@ COLLAPSED = 0.9
 def kinds() -> list[str]:
     """The reference, closed forms to compare with, and every method that adapts by gradient."""
     found = [kind for kind in METHODS.names() if {"source", "unlabeled"} <= set(METHODS.get(kind).needs)]
-    return [REFERENCE, *CLOSED_FORMS, *(kind for kind in found if METHODS.get(kind).cost == "gradient")]
+    return [REFERENCE, *CLOSED_FORMS, AUTOMATIC, *(kind for kind in found if METHODS.get(kind).cost == "gradient"), TRAINED]
 
 
 def small(cell: Cell, rows: int) -> Case:
@@ -73,16 +78,37 @@ def small(cell: Cell, rows: int) -> Case:
 def settings_in(words: str) -> dict[str, Any]:
     """The settings in a method's name that is followed by numbers, as in "dann diversity=0"."""
     kind, *settings = words.split()
-    return {"kind": kind, **{name: float(value) for name, _, value in (one.partition("=") for one in settings)}}
+    return {"kind": kind, **{name: _value(text) for name, _, text in (one.partition("=") for one in settings)}}
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def fitted(kind: str, case: Case, steps: Steps) -> Model:
+    """The model of a method, or of model selection."""
+    task, backbone, _ = case
+    if kind in (AUTOMATIC, TRAINED):
+        given = {"methods": [*closed_forms(), BUILT_ON], "minutes": 60.0} if kind == TRAINED else {}
+        chosen = adaptation_to(task, backbone, steps=steps, **given)
+        methods = [method_from(one.method) for name in chosen.chosen for one in chosen.candidates if one.name == name]
+    else:
+        method = method_from(ALONE if kind == REFERENCE else settings_in(kind))
+        built = method.built_on(adaptation_to(task, backbone, steps=steps).chosen) if method.builds_on_candidates else method
+        methods = [built or METHODS.get("source_only")()]
+    model, *partners = (one.fit(task, backbone, Training(seed=task.seed)) for one in methods)
+    return replace(model, partners=tuple(partners))
 
 
 def trained(kind: str, case: Case, steps: Steps) -> Row:
     """Accuracy, seconds and the share of the class that is predicted most often."""
-    task, backbone, _ = case
+    task = case.task
     assert task.test is not None
     begun = time.perf_counter()
-    method = method_from(ALONE if kind == REFERENCE else settings_in(kind))
-    model = method.fit(task, backbone, Training(seed=task.seed))
+    model = fitted(kind, case, steps)
     seconds = time.perf_counter() - begun
     test = task.test.opened_for_evaluation()
     predicted = model.predict(test).probs.argmax(axis=1)

@@ -65,6 +65,7 @@ class Method(Record):
             twenty times as long as others, from 2 on for those that are fitted only within a budget.
         num_solutions: Systems of linear equations that a closed form solves, which is what it takes once features exist.
         keeps_initial_network: Whether its model predicts with the network that it starts from beside the one that it trains.
+        builds_on_candidates: Whether a run tries it after candidates in closed form were compared, as `built_on` has it.
     """
 
     summary: ClassVar[str]
@@ -76,6 +77,7 @@ class Method(Record):
     trial_order: ClassVar[int] = 0
     num_solutions: ClassVar[int] = 1
     keeps_initial_network: ClassVar[bool] = False
+    builds_on_candidates: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -104,6 +106,13 @@ class Method(Record):
         All first views come in the order of the rows, then all second ones, and so on. `native_pixels` is the task's.
         """
         return None
+
+    def built_on(self, chosen: tuple[str, ...]) -> Method | None:
+        """The method as a run tries it once methods in closed form were chosen, by kind.
+
+        None where it builds on candidates and none of them serves; a method that does not stays as it is.
+        """
+        return self
 
     @abstractmethod
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:

@@ -14,11 +14,12 @@ from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import DataError, PlanError
 from headstart.evaluation.protocols import evaluate
-from headstart.methods import base, method_from
+from headstart.methods import METHODS, base, method_from
+from headstart.methods.base import GradientMethod
 from headstart.training import unlabeled_streams
 from headstart.training.settings import Training
 
-KINDS = kinds_of("adapt")
+KINDS = [kind for kind in kinds_of("adapt") if issubclass(METHODS.get(kind), GradientMethod)]
 TRAINING = Training(epochs=1, batch_size=23, views=2, checkpoint_seconds=1e-9)
 """A few steps on 107 source rows."""
 WITH_MEMORY = ["cdan", "shot"]

@@ -192,6 +192,27 @@ def test_a_method_that_breaks_down_is_rejected_with_its_message(make_task, ident
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("num_labeled", [0, 20])
+def test_a_method_that_builds_on_candidates_gets_those_that_would_be_chosen(make_task, identity, steps, monkeypatch, num_labeled):
+    task, others = make_task(3, move=moved, num_labeled=num_labeled)[0], ("domain_mean", "linear_monge", "bbse")
+    chosen = adaptation_to(task, identity, methods=others, steps=steps).chosen
+    asked = []
+    monkeypatch.setattr(Coral, "builds_on_candidates", True)
+    monkeypatch.setattr(Coral, "built_on", lambda self, names: asked.append(names) or self)
+    found = adaptation_to(task, identity, methods=(*others, "coral"), steps=steps)
+    assert asked == [chosen] != [UNADAPTED]
+    assert found.candidates[-1].name == "coral"
+    assert found.candidates[-1].scores["joint_match"] is not None
+
+
+def test_a_method_that_can_build_on_none_is_not_fitted(make_task, identity, steps, monkeypatch):
+    monkeypatch.setattr(Coral, "builds_on_candidates", True)
+    monkeypatch.setattr(Coral, "built_on", lambda *_: None)
+    found = adaptation_to(make_task(8, move=moved)[0], identity, methods=("coral",), steps=steps)
+    assert found.candidates[-1].rejection == "no model that was adapted in closed form is accepted, on which it could build"
+
+
+@pytest.mark.slow
 def test_only_candidates_that_may_be_chosen_are_fitted_back(make_task, identity, tmp_path, monkeypatch):
     monkeypatch.setattr(consensus, "MOST_MEMBERS", 2)
     monkeypatch.setattr(model_selection, "LEVEL_OF_FIT", 1.1)

@@ -17,6 +17,7 @@ from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import unstoppable
 from headstart.data.task import Task
+from headstart.methods.base import Method
 from headstart.planning.adapting.accuracy_estimate import estimated_accuracy, findings_of
 from headstart.planning.adapting.adaptation import UNADAPTED, Adaptation, ValidatorScores
 from headstart.planning.adapting.candidate_fitting import CandidateFitter, FittedCandidate, methods_for
@@ -78,7 +79,7 @@ def adaptation_to(
     with _fitted(task, backbone, methods, minutes, steps, training) as (fitter, candidates), unstoppable():
         pair = fitter.pair
         verdict = ModelSelection(pair, candidates).verdict()
-    decided = _decided(task, candidates, verdict)
+    decided = _decided(task, candidates, verdict.chosen)
     chosen = decided.chosen
     probs, unadapted = mean_probs(candidates, chosen), mean_probs(candidates, (UNADAPTED,))
     predicted, unadapted_predicted = (np.asarray(one.argmax(axis=1), np.int64) for one in (probs, unadapted))
@@ -156,19 +157,34 @@ def _fitted(
         store = Steps(Path(folder)) if steps is None else steps
         fitter = CandidateFitter(pair, backbone, store, budget, training or Training(seed=task.seed), skip_reason)
         with dropping_begun():
-            fitter.begin(usable)
-            candidates = tuple(fitter.candidate(method) for method in usable)
+            candidates = _candidates(task, fitter, usable)
         yield fitter, candidates
 
 
-def _decided(task: Task, candidates: tuple[FittedCandidate, ...], verdict: SelectionVerdict) -> LabelChoice:
-    """The candidates that predict, after labeled target rows were compared with the verdict; no reason where there are none."""
-    num, favored = len(task.labeled), verdict.chosen or (UNADAPTED,)
+def _candidates(task: Task, fitter: CandidateFitter, usable: Sequence[Method]) -> tuple[FittedCandidate, ...]:
+    """Every candidate; those that build on others, on those that would be chosen of the ones before them."""
+    fitter.begin([method for method in usable if not method.builds_on_candidates])
+    found: tuple[FittedCandidate, ...] = ()
+    for method in usable:
+        if method.builds_on_candidates:
+            chosen = _decided(task, found, ModelSelection(fitter.pair, found).chosen).chosen
+            found = (*found, fitter.candidate_built_on(chosen, method))
+        else:
+            found = (*found, fitter.candidate(method))
+    return found
+
+
+def _decided(task: Task, candidates: tuple[FittedCandidate, ...], chosen: tuple[str, ...]) -> LabelChoice:
+    """The candidates that predict after labeled target rows were asked, too; no reason where there are none.
+
+    `chosen` are those of model selection; none where it keeps the unadapted model.
+    """
+    num, favored = len(task.labeled), chosen or (UNADAPTED,)
     if not num:
         return LabelChoice(favored, "")
     predicted = {one.name: one.target_probs[:num].argmax(axis=1) for one in candidates if one.target_probs is not None}
     together = np.asarray(mean_probs(candidates, favored)[:num].argmax(axis=1), np.int64)
-    return chosen_by_labels(task.labeled.labels, predicted, verdict.chosen, together)
+    return chosen_by_labels(task.labeled.labels, predicted, chosen, together)
 
 
 def _without_rejection(candidates: tuple[ValidatorScores, ...], chosen: tuple[str, ...]) -> tuple[ValidatorScores, ...]:

@@ -171,6 +171,13 @@ class CandidateFitter:
         self.spent_seconds += needed
         return found
 
+    def candidate_built_on(self, chosen: tuple[str, ...], method: Method) -> FittedCandidate:
+        """As `candidate`, for a method that builds on those that were chosen before it."""
+        made = method.built_on(chosen)
+        if made is None and not self.skip_reason:
+            return _unfitted(method, "no model that was adapted in closed form is accepted, on which it could build")
+        return self.candidate(made or method)
+
     def _predicted_seconds(self, method: Method) -> float:
         """Predicted seconds of the fit; nothing for closed forms, whose features are there."""
         stop_if_asked("interrupted")  # pricing takes a second: too long for who waits

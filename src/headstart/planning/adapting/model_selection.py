@@ -114,10 +114,16 @@ class ModelSelection:
 
     def verdict(self) -> SelectionVerdict:
         """The choice, with the scores and the rejection of every candidate."""
-        choice = self._choice()
+        choice = self._choice
         candidates = tuple(self._scores_of(one, self._rejection(one, choice.chosen)) for one in self.candidates)
         return SelectionVerdict(choice.chosen, candidates, (choice.shift.sentence, *choice.reasons), choice.shift, choice.fits)
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the candidates that predict; none where the unadapted model does."""
+        return self._choice.chosen
+
+    @cached_property
     def _choice(self) -> _Choice:
         """The decision, as at the top of this module."""
         shift = self.pair.shift
