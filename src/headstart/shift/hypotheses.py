@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.core.seeds import generator_for
 from headstart.core.types import UNLABELED, Floats, Integers
-from headstart.shift.moments import Moments, moments_of, monge_matrix, shrunk_covariance, transported
+from headstart.shift.moments import monge_transported
 from headstart.shift.shared_mixture import fit_shared_mixture
 from headstart.shift.transport import best_rotation
 
@@ -85,13 +85,8 @@ def source_weights_changed(domains: Domains, probs: Floats) -> Hypothesis:
 def features_changed(domains: Domains, probs: Floats) -> Hypothesis:
     """Source rows of the predicted class shares, moved by the linear Monge map to the target's mean and covariance."""
     weights = class_shares_changed(domains, probs).weights
-    if not weights.sum() > 0:
-        return Hypothesis(domains.source, weights)
-    shares = weights / weights.sum()
-    mean = shares @ domains.source
-    before = Moments(mean, shrunk_covariance((domains.source - mean) * np.sqrt(shares * len(shares))[:, None]))
-    after = moments_of(domains.target)
-    return Hypothesis(transported(domains.source, before, after, monge_matrix(before.covariance, after.covariance)), weights)
+    moved = monge_transported(domains.source, domains.target, weights) if weights.sum() > 0 else domains.source
+    return Hypothesis(moved, weights)
 
 
 def rotated(domains: Domains, probs: Floats) -> Hypothesis:

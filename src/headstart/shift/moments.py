@@ -20,18 +20,23 @@ class Moments(NamedTuple):
     covariance: Floats
 
 
-def moments_of(rows: Floats, shrunk: bool = True) -> Moments:
-    """Mean and covariance, by the number of rows, of rows float64 [sample, axis].
+def moments_of(rows: Floats, weights: Floats | None = None, *, shrunk: bool = True) -> Moments:
+    """Mean and covariance, by the number of rows, of rows float64 [sample, axis] with weights float64 [sample], equal by default.
 
     A shrunk covariance moves toward a multiple of the identity, as far as Ledoit and Wolf say; it is positive definite where rows
-    differ.
+    differ. Only the proportions of the weights count.
     """
-    mean = rows.mean(axis=0)
-    centered = rows - mean
-    return Moments(mean, shrunk_covariance(centered) if shrunk else centered.T @ centered / len(rows))
+    if weights is None:
+        mean = rows.mean(axis=0)
+        centered = rows - mean
+    else:
+        shares = weights / weights.sum()
+        mean = shares @ rows
+        centered = (rows - mean) * np.sqrt(shares * len(rows))[:, None]
+    return Moments(mean, _shrunk_covariance(centered) if shrunk else centered.T @ centered / len(rows))
 
 
-def shrunk_covariance(centered: Floats) -> Floats:
+def _shrunk_covariance(centered: Floats) -> Floats:
     """The covariance of centered rows, moved toward a multiple of the identity as in `shrinkage_intensity`."""
     width = centered.shape[1]
     covariance = centered.T @ centered / len(centered)
@@ -73,3 +78,9 @@ def monge_matrix(source: Floats, target: Floats) -> Floats:
 def transported(rows: Floats, source: Moments, target: Moments, matrix: Floats) -> Floats:
     """(rows - source mean) @ matrix + target mean, float64 [sample, axis]."""
     return np.asarray((rows - source.mean) @ matrix + target.mean)
+
+
+def monge_transported(source: Floats, target: Floats, weights: Floats | None = None) -> Floats:
+    """Source rows moved by the linear Monge map from their weighted moments to those of target rows, float64 [source, axis]."""
+    before, after = moments_of(source, weights), moments_of(target)
+    return transported(source, before, after, monge_matrix(before.covariance, after.covariance))

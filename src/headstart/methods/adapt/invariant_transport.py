@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numpy as np
-
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import MovedSource
-from headstart.shift.hypotheses import Change
+from headstart.shift.hypotheses import Change, rotated_source
 from headstart.shift.projected_domains import ProjectedDomains
-from headstart.shift.transport import best_rotation
 
 
 @final
@@ -28,6 +25,4 @@ class InvariantTransport(MovedSource):
     assumes: ClassVar[Change] = "rotation"
 
     def moved(self, domains: ProjectedDomains) -> Floats:
-        ours, theirs = domains.source.mean(axis=0), domains.target.mean(axis=0)
-        rotation = best_rotation(domains.source - ours, domains.target - theirs, domains.seed)
-        return np.asarray((domains.source - ours) @ rotation + theirs)
+        return rotated_source(domains.source, domains.target, domains.seed)

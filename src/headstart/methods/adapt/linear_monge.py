@@ -6,7 +6,7 @@ from typing import final
 
 from headstart.core.types import Floats
 from headstart.methods._feature_adaptation import MovedSource
-from headstart.shift.moments import moments_of, monge_matrix, transported
+from headstart.shift.moments import monge_transported
 from headstart.shift.projected_domains import ProjectedDomains
 
 
@@ -26,6 +26,4 @@ class LinearMonge(MovedSource):
     """
 
     def moved(self, domains: ProjectedDomains) -> Floats:
-        source, target = moments_of(domains.source), moments_of(domains.target)
-        matrix = monge_matrix(source.covariance, target.covariance)
-        return transported(domains.source, source, target, matrix)
+        return monge_transported(domains.source, domains.target)

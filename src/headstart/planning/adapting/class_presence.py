@@ -19,7 +19,7 @@ from headstart.heads.kernel_ridge import fit_kernel_ridge
 from headstart.heads.neighbor_graph import nearest
 from headstart.methods import METHODS
 from headstart.shift.label_shift import class_shares
-from headstart.shift.moments import Moments, moments_of, monge_matrix, shrunk_covariance, transported
+from headstart.shift.moments import monge_transported
 from headstart.shift.projected_domains import ProjectedDomains, SharedProjections
 from headstart.training.settings import Training
 
@@ -179,11 +179,7 @@ def _agreement(predicted: Integers, index: Integers, weights: Floats) -> Floats:
 
 def _predicted(domains: ProjectedDomains, weights: Floats) -> Integers:
     """Classes of target rows by ridge on source rows with weights [source], moved by the linear Monge map; int64 [target]."""
-    shares = weights / weights.sum()
-    mean = shares @ domains.source
-    before = Moments(mean, shrunk_covariance((domains.source - mean) * np.sqrt(shares * len(weights))[:, None]))
-    after = moments_of(domains.target)
-    moved = transported(domains.source, before, after, monge_matrix(before.covariance, after.covariance))
+    moved = monge_transported(domains.source, domains.target, weights)
     bounded, groups = np.maximum(weights / weights.mean(), SMALLEST_WEIGHT), domains.source_groups
     found = fit_kernel_ridge(moved, domains.source_labels, domains.num_classes, bounded, groups, domains.seed, domains.width)
     return np.asarray(found.scores(domains.target).argmax(axis=1), np.int64)

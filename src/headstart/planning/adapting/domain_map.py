@@ -8,7 +8,7 @@ from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.planning.adapting.adaptation import DomainMap, MapPoint
 from headstart.planning.adapting.domain_pair import DomainPair
-from headstart.shift.moments import moments_of, monge_matrix, transported
+from headstart.shift.moments import monge_transported
 
 MOST_POINTS = 250
 """The largest number of points of each domain; more would hide each other in the figure."""
@@ -20,8 +20,7 @@ def domain_map(pair: DomainPair, predicted: Integers) -> DomainMap:
     Target points carry the classes that the chosen models predict, int64 [target].
     """
     source, target = pair.source_rows, pair.target_rows
-    before, after = moments_of(source), moments_of(target)
-    moved = transported(source, before, after, monge_matrix(before.covariance, after.covariance))
+    moved = monge_transported(source, target)
     both = np.concatenate([source, target])
     center = both.mean(axis=0)
     axes = np.linalg.svd(both - center, full_matrices=False)[2][:2].T
