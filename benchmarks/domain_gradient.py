@@ -14,7 +14,7 @@ reference does not; median seconds of a fit, the frozen part of the network incl
 
 `OMP_NUM_THREADS=1 nice python -m benchmarks.domain_gradient --seeds 3` keeps every fit in OUT/domain_gradient_ROWS.jsonl, seed by
 seed, and continues where it stopped; `--total-minutes` ends it between two fits. `--methods` names some methods, with settings
-where they follow: "dann diversity=0" or "adapted_self_training trainer=mcc".
+where they follow: "jan diversity=1" or "adapted_self_training trainer=mcc".
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def small(cell: Cell, rows: int) -> Case:
 
 
 def settings_in(words: str) -> dict[str, Any]:
-    """The settings in a method's name that is followed by numbers, as in "dann diversity=0"."""
+    """The settings in a method's name that is followed by numbers, as in "jan diversity=1"."""
     kind, *settings = words.split()
     return {"kind": kind, **{name: _value(text) for name, _, text in (one.partition("=") for one in settings)}}
 

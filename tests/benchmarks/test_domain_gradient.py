@@ -35,7 +35,7 @@ def test_the_reference_trains_by_the_labeled_batches_of_every_method(kind: str) 
 
 
 def test_a_method_is_named_with_its_settings() -> None:
-    assert settings_in("dann diversity=0 weight=0.5") == {"kind": "dann", "diversity": 0.0, "weight": 0.5}
+    assert settings_in("jan diversity=0 weight=0.5") == {"kind": "jan", "diversity": 0.0, "weight": 0.5}
     assert settings_in("jan") == {"kind": "jan"}
     assert settings_in("adapted_self_training trainer=mcc share=0.5") == {
         "kind": "adapted_self_training",

@@ -27,8 +27,8 @@ MARGIN = 0.2
 TRAINING = Training(epochs=4, batch_size=13, ema=0.5, seed=3)
 
 NAMES = """
-ada_bn ada_match auxiliary_balanced_classifier baseline_plus_plus bbse bi_tuning bit_fit bss byol cdan
-class_transport co_tuning coral dan dann debias_match deep_coral delta dino distillation
+ada_bn ada_match adapted_self_training auxiliary_balanced_classifier baseline_plus_plus bbse bi_tuning bit_fit bss byol
+class_transport co_tuning coral dan debias_match delta dino distillation
 domain_coral domain_mean domain_standardization ensemble_distillation erm erm_average fine_tune fix_match flex_match
 free_match gradual_unfreezing group_dro invariant_transport jan jdot joint_ridge kernel_ridge knn l2_sp label_mean
 label_propagation label_spreading laplacian_shot layerwise_decay lda linear_monge logistic lora

@@ -21,7 +21,6 @@ KINDS = [
     "stoch_norm",
     "mix_style",
     "bi_tuning",
-    "cdan",
 ]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -114,9 +114,9 @@ def test_the_page_says_that_adapting_decided_and_what_it_learned_from(make_run):
 
 def test_a_candidate_that_was_not_fitted_changed_nothing_that_is_known(make_run):
     run, task = make_run(("a", "b"), per_class=5, pixels=16)
-    skipped = ValidatorScores(name="dann", method={}, scores={}, rejection="no time was left", changed=0.0, seconds=0)
+    skipped = ValidatorScores(name="jan", method={}, scores={}, rejection="no time was left", changed=0.0, seconds=0)
     found = adaptation().model_copy(update={"candidates": (candidate("source_only", 0.4), skipped)})
-    row = section_of(report_html(replace(run, adaptation=found), task)).split("dann")[1].split("</tr>")[0]
+    row = section_of(report_html(replace(run, adaptation=found), task)).split("jan")[1].split("</tr>")[0]
     assert row.endswith('<td class="n">–</td>')
 
 

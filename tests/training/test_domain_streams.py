@@ -12,7 +12,6 @@ from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.training.cost import probe_rows
 from headstart.training.domain_streams import (
-    Discriminator,
     check_rows_a_step,
     domains_of,
     features_by_domain,
@@ -96,26 +95,6 @@ def test_a_step_looks_at_all_domains_in_one_pass() -> None:
     assert learner.calls == 1
     losses = losses_by_domain(learner, batch)  # type: ignore[arg-type]
     np.testing.assert_allclose(losses, [np.log(1 + np.exp(-1)), np.log(1 + np.exp(-2)) / 2], rtol=1e-6)
-
-
-def test_a_discriminator_can_tell_domains_apart_that_no_line_separates() -> None:
-    torch.manual_seed(1)
-    rows = torch.randn(64, 2)
-    inside = rows.prod(dim=1) > 0
-    telling = Discriminator(2, 16)
-    optimizer = torch.optim.Adam(telling.parameters(), lr=1e-2)
-    for _ in range(200):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(telling(rows), inside.float())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert ((telling(rows) > 0) == inside).float().mean() > 0.95
-
-
-def test_a_discriminator_is_not_deceived_by_longer_features() -> None:
-    torch.manual_seed(2)
-    telling, rows = Discriminator(5, 16), torch.randn(7, 5)
-    torch.testing.assert_close(telling(30 * rows), telling(rows))
 
 
 def test_batches_of_one_row_are_refused() -> None:

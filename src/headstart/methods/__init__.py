@@ -28,10 +28,13 @@ class Removed(NamedTuple):
 
 
 REMOVED = {
-    "adda": Removed("dann"),
+    "adda": Removed("jan"),
     "afn": Removed("jan"),
     "anil": Removed("whitened_mean", "closed form"),
-    "bsp": Removed("dann"),
+    "bsp": Removed("jan"),
+    "cdan": Removed("jan"),
+    "dann": Removed("jan"),
+    "deep_coral": Removed("jan"),
     "deep_jdot": Removed("jdot"),
     "density_ratio": Removed("source_only", "closed form"),
     "fomaml": Removed("whitened_mean", "closed form"),
@@ -41,8 +44,8 @@ REMOVED = {
     "label_transfer": Removed("pseudo_target", "closed form"),
     "loha": Removed("lora"),
     "maml": Removed("whitened_mean", "closed form"),
-    "mcd": Removed("dann"),
-    "mdd": Removed("dann"),
+    "mcd": Removed("jan"),
+    "mdd": Removed("jan"),
     "reptile": Removed("whitened_mean", "closed form"),
     "source_fix_match": Removed("jan"),
     "tca": Removed("subspace_alignment", "closed form"),

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias, cast
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from headstart.backbones.backbone import Backbone
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
-from headstart.losses.domain_adversarial import domain_cross_entropy, reversal_strength, reversed_gradient
 from headstart.losses.share_divergence import share_divergence
 from headstart.methods._staged import Staged
 from headstart.methods.base import Need
 from headstart.shift.label_shift import class_shares
 from headstart.training.batches import Batch
-from headstart.training.domain_streams import Discriminator, features_by_domain
+from headstart.training.domain_streams import features_by_domain
 from headstart.training.learner import Classifier
 from headstart.training.settings import Training
 from headstart.training.unlabeled_streams import streams_with_pool
@@ -89,28 +88,3 @@ class JointAdaptation(DomainAdaptation):
     @abstractmethod
     def adaptation(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> dict[str, Tensor]:
         """What is minimized besides the cross-entropy of labeled rows, with its weights; other arguments as in `losses`."""
-
-
-class AdversarialAdaptation(JointAdaptation):
-    """A method whose features learn to deceive a discriminator of domains, by a reversed gradient.
-
-    Nothing in such a game keeps target rows of different classes apart, and the labels lose their weight once they are learned,
-    as steps adapt to the size of the gradient: hence the diversity term.
-
-    Attributes:
-        weight: Of the discriminator's loss.
-        width: Of the discriminator; 1,024 in the paper.
-    """
-
-    diversity: Weight = 1.0
-    weight: Weight = 1.0
-    width: Annotated[int, Field(ge=8, le=4096)] = 256
-
-    def memory(self, task: Task, backbone: Backbone) -> nn.Module:
-        return Discriminator(backbone.feature_width, self.width)
-
-    def domain_loss(self, learner: Classifier, source: Rows, target: Rows, progress: float) -> Tensor:
-        """The discriminator's weighted loss on the features, whose gradient is reversed on its way to them."""
-        discriminator, strength = cast(Discriminator, learner.extra), reversal_strength(progress)
-        scores = (discriminator(reversed_gradient(rows.features, strength)) for rows in (source, target))
-        return self.weight * domain_cross_entropy(*scores)

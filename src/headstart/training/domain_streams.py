@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from headstart.core.errors import PlanError
 from headstart.data.augmentation.views import view_of
@@ -71,31 +70,6 @@ def scores_by_domain(learner: Classifier, batch: dict[str, Batch]) -> list[tuple
     """Logits and targets [batch, class] of every stream's pictures."""
     features = features_by_domain(learner, batch)
     return [(learner.head(own), part.targets) for own, part in zip(features, batch.values(), strict=True)]
-
-
-class Discriminator(nn.Module):
-    """Tells source features from target features by their directions; put it into a classifier's `extra`.
-
-    Features are scaled to unit length, where the papers put a bottleneck with batch normalization before it: otherwise longer
-    features alone deceive it, and how fast it learns depends on their scale.
-
-    Args:
-        width_in: Of the features.
-        width: Of its two hidden layers; 1,024 in most papers, on features of a large network.
-    """
-
-    def __init__(self, width_in: int, width: int) -> None:
-        super().__init__()
-        self.first = nn.Linear(width_in, width)
-        self.second = nn.Linear(width, width)
-        self.last = nn.Linear(width, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """The logit for source, float [batch], of features [batch, feature]."""
-        hidden = functional.relu(self.first(functional.normalize(features, dim=1)))
-        hidden = functional.relu(self.second(hidden))
-        scores: Tensor = self.last(hidden).squeeze(1)
-        return scores
 
 
 def check_rows_a_step(kind: str, training: Training) -> None:

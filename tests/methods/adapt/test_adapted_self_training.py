@@ -13,7 +13,7 @@ from headstart.data.task import Task
 from headstart.evaluation.protocols import evaluate
 from headstart.methods import method_from
 from headstart.methods.adapt.adapted_self_training import AdaptedSelfTraining
-from headstart.methods.adapt.jan import Jan
+from headstart.methods.adapt.mcc import Mcc
 from headstart.methods.base import settings_of
 from headstart.training import unlabeled_streams
 from headstart.training.settings import Training
@@ -30,7 +30,7 @@ def _short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
 def taught(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """The tasks that the trainer is fitted to, which trains nothing."""
     tasks: list[Task] = []
-    monkeypatch.setattr(Jan, "fit", lambda _, task, *rest: tasks.append(task))
+    monkeypatch.setattr(Mcc, "fit", lambda _, task, *rest: tasks.append(task))
     return tasks
 
 
@@ -67,11 +67,11 @@ def test_it_is_the_trainer_on_those_labels_and_no_true_label_is_read(pretrained:
     model, of_told = (AdaptedSelfTraining().fit(one, pretrained, TRAINING) for one in (task, told))
     assert_equal(model, of_told)
     given: list[Task] = []
-    whole = Jan.fit
+    whole = Mcc.fit
     with monkeypatch.context() as patch:
-        patch.setattr(Jan, "fit", lambda _, task, *rest: given.append(task))
+        patch.setattr(Mcc, "fit", lambda _, task, *rest: given.append(task))
         AdaptedSelfTraining().fit(task, pretrained, TRAINING)
-    assert_equal(model, whole(Jan(), given[0], pretrained, TRAINING))
+    assert_equal(model, whole(Mcc(), given[0], pretrained, TRAINING))
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_it_is_right_on_the_target(pretrained: Backbone, trainer: str) -> None:
 @pytest.mark.slow
 def test_its_price_is_that_of_the_trainer_on_more_labeled_rows(pretrained: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    monkeypatch.setattr(Jan, "predicted_seconds", lambda _, task, *rest: sizes.append(len(task.train)) or 3.5)
+    monkeypatch.setattr(Mcc, "predicted_seconds", lambda _, task, *rest: sizes.append(len(task.train)) or 3.5)
     task = picture_task(labeled=5)
     assert AdaptedSelfTraining(share=0.5).predicted_seconds(task, pretrained, TRAINING) == 3.5
     assert sizes == [5 + -(-len(task.unlabeled) // 2)]
@@ -107,8 +107,8 @@ def test_without_a_source_or_unlabeled_pictures_it_is_refused_before_any_work(pr
     [
         ({"labelers": ["jan"]}, 'method.labelers: "jan" does not adapt in closed form. Choose jdot or pseudo_target.'),
         ({"labelers": ["ridge"]}, 'method.labelers: "ridge" does not adapt in closed form. Choose jdot or pseudo_target.'),
-        ({"trainer": "jdot"}, 'method.trainer: "jdot" does not train on a source. Choose jan, mcc or dann.'),
-        ({"trainer": "lp_ft"}, 'method.trainer: "lp_ft" does not train on a source. Choose jan, mcc or dann.'),
+        ({"trainer": "jdot"}, 'method.trainer: "jdot" does not train on a source. Choose jan, mcc or dan.'),
+        ({"trainer": "lp_ft"}, 'method.trainer: "lp_ft" does not train on a source. Choose jan, mcc or dan.'),
         ({"trainer": "adapted_self_training"}, 'method.trainer: "adapted_self_training" does not train on a source. Choose jan,'),
     ],
 )
@@ -120,11 +120,11 @@ def test_what_cannot_label_or_train_is_refused(pretrained: Backbone, settings, s
 
 def test_a_run_sets_the_closed_forms_that_were_chosen_and_a_plan_keeps_them() -> None:
     method = AdaptedSelfTraining()
-    built = method.built_on(("domain_mean", "jan", "source_only"))
+    built = method.built_on(("domain_mean", "mcc", "source_only"))
     assert built == AdaptedSelfTraining(labelers=("domain_mean",))
     assert method_from(settings_of(built)) == built
     assert method.built_on(("source_only",)) is None
-    assert Jan().built_on(("jdot",)) == Jan()
+    assert Mcc().built_on(("jdot",)) == Mcc()
 
 
 def test_no_labeler_is_refused_by_its_range() -> None:

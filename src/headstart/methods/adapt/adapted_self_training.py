@@ -50,7 +50,7 @@ class AdaptedSelfTraining(Method):
 
     labelers: Annotated[tuple[str, ...], Field(min_length=1)] = ("jdot",)
     share: Annotated[float, Field(gt=0, le=1)] = 0.7
-    trainer: str = "jan"
+    trainer: str = "mcc"
 
     def built_on(self, chosen: tuple[str, ...]) -> Method | None:
         """With the methods in closed form that were chosen as labelers; None where there is none but the unadapted one."""
@@ -86,7 +86,7 @@ class AdaptedSelfTraining(Method):
     def _trainer(self) -> Method:
         trainer = method_from({"kind": self.trainer}, "method.trainer")
         if trainer.cost != "gradient" or trainer.kind() == self.kind() or not trainer.reads_source():
-            raise PlanError(f'method.trainer: "{self.trainer}" does not train on a source. Choose jan, mcc or dann.')
+            raise PlanError(f'method.trainer: "{self.trainer}" does not train on a source. Choose jan, mcc or dan.')
         return trainer
 
     def _labelers(self) -> list[Method]:
