@@ -52,8 +52,9 @@ REMOVED = {
     "v_rex": Removed("erm"),
 }
 """Methods of earlier versions, each with the one to choose instead. Most gained nothing over a simpler one of their family, or
-harmed as a rule. `adda` and `bsp` gained 8.0 and 5.6 points, but over another training, at 32 pixels, and less than `jan`, which
-gained 12.9 there; of those that adapt by gradient `mdd` alone was measured as they train now (`benchmarks/RESULTS.md`)."""
+harmed as a rule: `dann`, `cdan` and `deep_coral` lost to the same training without adaptation on two or three pairs of domains of
+four or five, where `jan` gained on all. `adda` and `bsp` gained 8.0 and 5.6 points, but over another training, at 32 pixels, and
+less than `jan`, which gained 12.9 there; `mdd` was measured as methods train now (`benchmarks/RESULTS.md`)."""
 
 METHODS: Catalog[type[Method]] = Catalog(
     "headstart.methods",

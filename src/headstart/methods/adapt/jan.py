@@ -29,7 +29,7 @@ class Jan(JointAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
-    trial_order: ClassVar[int] = 3
+    trial_order: ClassVar[int] = 4
 
     weight: Weight = 1.0
 

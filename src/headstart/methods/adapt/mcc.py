@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, final
+from typing import Annotated, ClassVar, final
 
 from pydantic import Field
 from torch import Tensor
@@ -28,6 +28,9 @@ class Mcc(JointAdaptation):
         weight: Of the confusion.
         temperature: Divides target logits; 2.5 in the paper.
     """
+
+    tried_by_run: ClassVar[bool] = True
+    trial_order: ClassVar[int] = 5
 
     weight: Weight = 1.0
     temperature: Annotated[float, Field(gt=0, le=10)] = 2.5

@@ -44,7 +44,7 @@ class Shot(DomainAdaptation):
     """
 
     tried_by_run: ClassVar[bool] = True
-    trial_order: ClassVar[int] = 5
+    trial_order: ClassVar[int] = 6
 
     unlabeled_ratio: Ratio = 2
     source_share: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -91,9 +91,9 @@ def methods_for(task: Task, backbone: Backbone, methods: Sequence[str] | None, t
     """The methods to fit: the unadapted model, closed forms by name, slow ones last, then those with a budget only.
 
     The order follows `Method.trial_order`. AdaBN is first among those with a budget: it runs the network on every picture twice
-    more, takes two thirds of the time of all closed forms, and was best on no pair of domains. Gradient methods follow by
-    their gain over the same training without adaptation (docs/across-domains.md): JAN, then DANN; then SHOT, which drops the
-    source's images after half of the steps.
+    more, takes two thirds of the time of all closed forms, and was best on no pair of domains. What
+    trains on the predictions of the chosen closed forms follows, as it gains most; then the other gradient methods by their gain
+    over the same training without adaptation (docs/across-domains.md).
 
     Args:
         task: With a source.
