@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from headstart.gallery import Gallery
     from headstart.methods.model import Model
     from headstart.planning.plan import Plan
-    from headstart.runs.run import Run, list_runs
+    from headstart.runs.finished import list_runs
+    from headstart.runs.run import Run
     from headstart.workflows.adjust import adjust
     from headstart.workflows.cache import cache
     from headstart.workflows.compare import compare
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from headstart.workflows.simulate import simulate
     from headstart.workflows.stress import stress
     from headstart.workflows.track import track
+    from headstart.workflows.verify import verify
     from headstart.workflows.watch import watch
 
 __version__ = "0.1.0"
@@ -68,7 +70,7 @@ __version__ = "0.1.0"
 _VERBS = (
     "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
     "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "simulate",
-    "stress", "track", "watch",
+    "stress", "track", "verify", "watch",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -82,7 +84,7 @@ _MODULES = {
     "Task": "headstart.data.task",
     "TransferClassifier": "headstart.workflows.estimators",
     "audit_runs": "headstart.workflows.runs",
-    "list_runs": "headstart.runs.run",
+    "list_runs": "headstart.runs.finished",
     "load_backbone": "headstart.backbones.loading",
     "pretrained": "headstart.backbones.catalog",
     "read_arrays": "headstart.data.arrays",
@@ -96,7 +98,7 @@ __all__ = [
     "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
     "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
     "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
-    "simulate", "stress", "track", "watch",
+    "simulate", "stress", "track", "verify", "watch",
 ]  # fmt: skip
 
 

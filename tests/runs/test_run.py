@@ -16,7 +16,8 @@ from headstart.data.task import Task
 from headstart.planning import cross_validation, fitting
 from headstart.planning.improving.adjustment import Adjustment
 from headstart.planning.plan import Plan, Rejected
-from headstart.runs.run import STAGES, Run, damaged_runs, list_runs
+from headstart.runs.finished import damaged_runs, list_runs
+from headstart.runs.run import STAGES, Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows import fit as workflow
 from headstart.workflows.fit import CHOSEN_ON_THEM

@@ -13,13 +13,13 @@ from headstart.core.errors import ExportError, PlanError
 from headstart.planning.plan import Plan
 from headstart.runs import workspace as module
 from headstart.runs.run import ENVIRONMENT, FAILURE, FILES, KNOWN, POOL_PREDICTIONS, STATISTICS, TEST_PREDICTIONS, file_of
-from headstart.runs.workspace import LEARNED, MADE_OF_FIT, REPORT, REQUEST, RESULT, Workspace
+from headstart.runs.workspace import CARD, IMAGES, LEARNED, MADE_OF_FIT, REPORT, REQUEST, RESULT, Workspace
 
 SOURCE = Path(headstart.__file__).parent
 PLAN = Plan(data="flowers", pretrained="pixels", input_pixels=8, method={"kind": "ridge"})
 TASK = SimpleNamespace(fingerprint="f")
 RUN_FILES = {
-    *FILES.values(), ENVIRONMENT, FAILURE, KNOWN, LEARNED, POOL_PREDICTIONS, REPORT, REQUEST, RESULT, STATISTICS,
+    *FILES.values(), CARD, ENVIRONMENT, FAILURE, IMAGES, KNOWN, LEARNED, POOL_PREDICTIONS, REPORT, REQUEST, RESULT, STATISTICS,
     TEST_PREDICTIONS,
 }  # fmt: skip
 WRITES = {"write_atomically", "write", "write_text", "write_bytes", "save", "open"}

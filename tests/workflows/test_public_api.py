@@ -239,6 +239,12 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
         lambda _: headstart.Task.from_csv(Path("shades.csv")),
         lambda home: home.task.show(2),
     ],
+    "verify": [
+        *with_each(RUNS, lambda _, run: headstart.verify(run)),
+        *with_each(DATA, lambda home, data: headstart.verify(home.run, data)),
+        lambda home: home.run.verify("shades"),
+    ],
+    "watch": [lambda home: headstart.watch(home.run, "more"), lambda home: headstart.watch("own", home.sources.source)],
 }
 
 # By function, a call that must be refused, and the sentence.
@@ -287,6 +293,8 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "stress": (lambda _: headstart.stress("own", 3), f"data = 3 is an int. Give {A_PLACE} or None."),
     "simulate": (lambda _: headstart.simulate(3), f"run = 3 is an int. Give {A_RUN}."),
     "track": (lambda _: headstart.track("own", 3), "to = 3 is an int. Give a text, or a list of texts."),
+    "verify": (lambda _: headstart.verify("own", 3), f"data = 3 is an int. Give {A_PLACE} or None."),
+    "watch": (lambda _: headstart.watch("own", 3), f"images = 3 is an int. Give {AN_IMAGE}."),
 }  # fmt: skip
 CLASSES_OF_VALUES = {"Evaluation", "Finding", "Model", "Plan", "Predictions"}
 """Records: pydantic and NumPy say what is wrong with their fields."""

@@ -10,7 +10,8 @@ from runs_made import kill_at, outcome, refused, write_pictures, write_vectors
 
 from headstart.core.errors import DataError
 from headstart.runs import in_progress, workspace
-from headstart.runs.run import Run, list_runs
+from headstart.runs.finished import list_runs
+from headstart.runs.run import Run
 from headstart.runs.unfinished import unfinished_runs
 from headstart.workflows import decide as deciding
 from headstart.workflows import fit as fitting_runs

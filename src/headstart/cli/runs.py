@@ -33,7 +33,7 @@ def runs(
     With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the
     ranking's first, or always taking one network, cost. No ranking reads this, so that a command gives the same plan again.
     """
-    from headstart.runs.run import damaged_runs, list_runs
+    from headstart.runs.finished import damaged_runs, list_runs
     from headstart.runs.unfinished import unfinished_runs
     from headstart.workflows.runs import audit_runs
 

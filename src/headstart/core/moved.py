@@ -134,9 +134,9 @@ MOVED: dict[str, str] = {
     "headstart.evaluation.metrics.ClassCounts": "headstart.evaluation.labeled_predictions.ClassCounts",
     "headstart.methods.heads.ChartHead": "headstart.methods.heads.ProjectedHead",
     "headstart.runs.Run": "headstart.runs.run.Run",
-    "headstart.runs.damaged_runs": "headstart.runs.run.damaged_runs",
+    "headstart.runs.damaged_runs": "headstart.runs.finished.damaged_runs",
     "headstart.runs.fit": "headstart.workflows.fit.fit",
-    "headstart.runs.list_runs": "headstart.runs.run.list_runs",
+    "headstart.runs.list_runs": "headstart.runs.finished.list_runs",
     "headstart.evaluation.validator_inputs.AdaptedEvidence": "headstart.evaluation.validator_inputs.ValidatorInputs",
 }
 """New module by old module, both with the package's name in front; last, names that plug-ins import."""

@@ -1,4 +1,6 @@
-"""The model card of a bundle: what it is, what it was trained on, how good it is, where it ends, and whose weights are in it.
+"""The model card: what a model is for, what it was trained on, how good it is, where it ends, and whose weights and data it has.
+
+A run, a bundle and a repository each have a page of their own, and what they say of the model is the same.
 
 The template is English. The card is translated line by line into the language that is spoken, as sentences that a run keeps are.
 """
@@ -16,6 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.core.language import Language, spoken
+from headstart.data.built_in import UNKNOWN_LICENSE, built_in_licenses
+from headstart.data.corruptions import title_of
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.metrics import all_metrics
@@ -49,6 +53,17 @@ def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: 
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
     return in_language(text, spoken())
+
+
+def run_card(run: Run, task: Task | None) -> str:
+    """The card of a run's folder as Markdown; without the task, as with any card, a test by default is not counted."""
+    page = rendered(
+        "run.md.j2",
+        **facts_of(run, task),
+        has_p_values=run.model.detector_model is not None,
+        classes_file="task.json",
+    )
+    return in_language(page, spoken())
 
 
 def in_language(text: str, language: Language) -> str:
@@ -96,6 +111,9 @@ def facts_of(run: Run, task: Task | None) -> dict[str, Any]:
         "learned": learned_from(whole),
         "plain": in_plain_words(run),
         "networks": _networks(run),
+        "data_licenses": data_licenses(run),
+        "stress": run.stress,
+        "corruptions": [(title_of(one.name), one.accuracy) for one in run.stress.means] if run.stress else [],
         "methods": methods_of(run),
         "num_members": 1 + len(run.model.partners),
         "least_p_value": run.model.least_p_value,
@@ -116,7 +134,8 @@ def learned_from(task: TaskSummary) -> str:
 
     Pictures of a class are not counted where there is a validation split: `train_counts` leaves its rows out.
     """
-    labeled, least, most = task.num_train + task.num_validation, min(task.train_counts), max(task.train_counts)
+    labeled, in_classes = task.num_train + task.num_validation, task.train_counts or (0,)
+    least, most = min(in_classes), max(in_classes)
     each = f"{most} of each class" if least == most else f"{least} to {most} of each class"
     counts = "" if task.num_validation else f" ({each})"
     found = [f"{labeled:,} labeled pictures of {task.name}{counts}"] if labeled else []
@@ -125,6 +144,15 @@ def learned_from(task: TaskSummary) -> str:
     if task.num_source:
         found.append(f"{task.num_source:,} labeled ones of {' and '.join(task.source_domains) or 'other domains'}")
     return ", and ".join(found)
+
+
+def data_licenses(run: Run) -> list[tuple[str, str]]:
+    """The name of each set of pictures that was learned from, with its license as far as built-in sets know theirs."""
+    known = built_in_licenses()
+    task, sources = run.task_summary, run.plan.sources
+    rows = [(task.name, known.get(task.place, UNKNOWN_LICENSE)), *((place, known[place]) for place in sources if place in known)]
+    others = [("other domains", UNKNOWN_LICENSE)] if any(place not in known for place in sources) else []
+    return list(dict.fromkeys([*rows, *others]))
 
 
 def metrics_in_order(run: Run) -> list[tuple[str, Any]]:

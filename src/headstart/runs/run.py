@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.findings import Finding
 from headstart.core.records import Record
@@ -34,6 +32,7 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.evaluation.label_error_report import LabelErrors
     from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
     from headstart.evaluation.run_comparison import RunComparisons
+    from headstart.evaluation.stress import Stress
     from headstart.methods.model import Model
     from headstart.planning.adapting.adaptation import Adaptation
     from headstart.planning.improving.adjustment import Adjustment
@@ -41,6 +40,8 @@ if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction r
     from headstart.planning.ranking.ranking import Ranking
     from headstart.planning.results import Decision, FirstModel, Verdict
     from headstart.planning.sources.source_ranking import SourceRanking
+    from headstart.runs.manifest import Manifest
+    from headstart.runs.verification import Verification
     from headstart.training.learning_rate_finder import LearningRateCurve
 
 Kind = TypeVar("Kind", bound=Record)
@@ -70,6 +71,7 @@ FILES: dict[str, str] = {
     "headstart.evaluation.forgetting.Forgetting": "forgetting.json",
     "headstart.evaluation.label_error_report.LabelErrors": "label_errors.json",
     "headstart.evaluation.pseudo_label_audit.PseudoLabelAudit": "pool_audit.json",
+    "headstart.evaluation.stress.Stress": "stress.json",
     "headstart.planning.adapting.adaptation.Adaptation": "adaptation.json",
     "headstart.planning.improving.adjustment.Adjustment": "adjustment.json",
     "headstart.planning.plan.Plan": "plan.toml",
@@ -77,6 +79,7 @@ FILES: dict[str, str] = {
     "headstart.planning.results.Decision": "decision.json",
     "headstart.planning.results.FirstModel": "first_model.json",
     "headstart.planning.sources.source_ranking.SourceRanking": "sources.json",
+    "headstart.runs.manifest.Manifest": "manifest.json",
     "headstart.runs.run.Findings": "findings.json",
     "headstart.training.learning_rate_finder.LearningRateCurve": "rate_curve.json",
 }
@@ -159,6 +162,10 @@ class Run(Shown):
     """None where the labels could not be assessed."""
     cluster_use: ClassVar[_Part[ClusterUse]] = _Part("headstart.cluster.account.ClusterUse")
     """None where all was computed in one process."""
+    stress: ClassVar[_Part[Stress]] = _Part("headstart.evaluation.stress.Stress")
+    """None where no pictures were made worse."""
+    manifest: ClassVar[_Part[Manifest]] = _Part("headstart.runs.manifest.Manifest")
+    """None in runs that have not ended, and in those of earlier versions."""
     noticed: ClassVar[_Part[Findings]] = _Part("headstart.runs.run.Findings")
     """None where the data were not inspected."""
 
@@ -354,36 +361,10 @@ class Run(Shown):
         path: Path = public("report")(self, language=language)
         return path
 
-
-@checked
-def list_runs(folder: AnyPath = "runs") -> list[Run]:
-    """The finished runs in a folder, oldest first; those that `damaged_runs` names are left out."""
-    return [run for run in _runs_in(folder) if not _damage(run)]
-
-
-def damaged_runs(folder: str | Path = "runs") -> dict[str, str]:
-    """The runs in a folder that cannot be read, each with a sentence that says why."""
-    return {str(run.folder): damage for run in _runs_in(folder) if (damage := _damage(run))}
-
-
-def _runs_in(folder: str | Path) -> list[Run]:
-    found = [path.parent.parent for path in Path(folder).glob(f"*/{MODEL}/model.json")]
-    changed = {}
-    for path in found:
-        with suppress(OSError):  # deleted meanwhile
-            changed[path] = (path / MODEL / "model.json").stat().st_mtime
-    return [Run(path) for path in sorted(changed, key=lambda path: changed[path])]
-
-
-def _damage(run: Run) -> str:
-    """Why plan, task or result cannot be read; empty where they can."""
-    try:
-        _ = run.plan, run.task_summary, run.result
-    except OSError as error:
-        return f"{error.filename or run.folder}: cannot be read ({error.strerror})."
-    except (PlanError, UnicodeDecodeError) as error:
-        return str(error) if isinstance(error, PlanError) else f"{run.folder}: a file is not UTF-8 text. Restore or delete it."
-    return ""
+    def verify(self, data: Task | str | Path | None = None) -> Verification:
+        """Whether its files, images, weights and versions are those of its manifest; see `headstart.verify`."""
+        found: Verification = public("verify")(self, data)
+        return found
 
 
 def _text_of(path: Path) -> str | None:

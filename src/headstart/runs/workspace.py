@@ -31,11 +31,14 @@ from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.forgetting import Forgetting
 from headstart.evaluation.label_error_report import MANIFEST, LabelErrors
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
+from headstart.evaluation.stress import Stress
 from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
 from headstart.runs.calibrated import FILE as CALIBRATION
 from headstart.runs.in_progress import forget_in, noted_in
+from headstart.runs.manifest import IMAGES, Manifest, UsedImages, lines_of_images
+from headstart.runs.provenance import manifest_of, versions_now
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
@@ -51,6 +54,8 @@ from headstart.runs.run import (
 )
 
 REPORT = "report.html"
+CARD = "card.md"
+"""The model card."""
 RESULT = "result.json"
 ANOTHER_REQUEST = "a run of another request or of data that changed since"
 MADE_OF_FIT = ("refit", "evaluate", "audit", "labels")
@@ -123,8 +128,12 @@ class Workspace:
             self._refuse("the fit of another plan, of data that changed since, or of an earlier version of headstart")
 
     def reopen(self) -> None:
-        """Let a finished run go on: without its report it counts as unfinished; its model stays until another takes its place."""
+        """Let a finished run go on: without its report it counts as unfinished; its model stays until another takes its place.
+
+        Until it has ended again nothing vouches for its files.
+        """
         self.path(REPORT).unlink(missing_ok=True)
+        self.drop(Manifest)
 
     def forget_other_fits(self, inputs: dict[str, Any]) -> None:
         """Delete what was made of a fit with other inputs, but for its model, which stays until the next one is saved."""
@@ -134,8 +143,8 @@ class Workspace:
             return
         for path in [path for name in MADE_OF_FIT for path in (self.folder / "steps").glob(f"{name}-*.json")]:
             path.unlink()
-        records = (file_of(Evaluation), file_of(PseudoLabelAudit), file_of(Forgetting), file_of(LabelErrors))
-        for name in (*records, MANIFEST, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT):
+        self.drop(Evaluation, PseudoLabelAudit, Forgetting, LabelErrors, Stress, Manifest)
+        for name in (MANIFEST, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT, CARD, IMAGES):
             self.path(name).unlink(missing_ok=True)
         for path in others:
             path.unlink()
@@ -211,15 +220,15 @@ class Workspace:
 
     def write_environment(self) -> None:
         """Write the versions and hardware that the run runs on."""
-        packages, machine = ("headstart", "torch", "timm", "numpy", "scikit-learn"), this_machine()
+        machine, versions = this_machine(), versions_now()
         values = {
-            "python": platform.python_version(),
+            "python": versions.pop("python"),
             "system": f"{platform.system()} {platform.machine()}",
             "processor": machine.processor,
             "cores": machine.num_cores,
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            "packages": {package: version(package) for package in packages} | machine.installed,
+            "packages": versions,
         }
         write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
 
@@ -293,6 +302,22 @@ class Workspace:
     def write_report(self, page: str) -> None:
         """Write the report."""
         write_atomically(self.path(REPORT), page)
+
+    def write_card(self, text: str) -> None:
+        """Write the model card."""
+        write_atomically(self.path(CARD), text)
+        self.vouch_for(CARD)
+
+    def write_manifest(self, images: UsedImages) -> None:
+        """Write what the run used, and the hash of each of its files as they are now: the last thing that a run does."""
+        write_atomically(self.path(IMAGES), lines_of_images(images.rows))
+        self.write(manifest_of(self.run, images).with_files(self.folder))
+
+    def vouch_for(self, *names: str) -> None:
+        """Let the manifest of a finished run have the hashes of these files, which a later command wrote; others stay."""
+        manifest = self.run.manifest
+        if manifest is not None:
+            self.write(manifest.with_files(self.folder, names))
 
 
 def _fields_of(content: str) -> set[str]:

@@ -40,7 +40,8 @@ from headstart.planning.incremental import (
 )
 from headstart.runs.evaluated_sets import EvaluatedSet, evaluated_sets_of, known_to, learned_rows, with_predictions
 from headstart.runs.origin import check_classes, task_of
-from headstart.runs.run import STATISTICS, Findings, Run
+from headstart.runs.provenance import images_of_extension
+from headstart.runs.run import KNOWN, STATISTICS, Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import AnyRun, Place
 from headstart.workflows.fit import finish
@@ -101,7 +102,7 @@ def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     workspace.write_model(extended.model)
     if evaluation.split == OUT_OF_FOLD:
         workspace.write_calibration(predictions)
-    return finish(workspace)
+    return finish(workspace, None, images_of_extension(run, task, addition))
 
 
 def remember(run: Run | str | Path) -> Path:
@@ -124,7 +125,9 @@ def remember(run: Run | str | Path) -> Path:
     sums = {one.place: one.fitted(rows).arrays() for one in members if one.head.keeps_inputs}
     if not sums:
         raise PlanError(f"{run.folder}: {members[0].candidate.own_name} takes the images themselves; sums over them do not do.")
-    return workspace.write_statistics(sums)
+    written = workspace.write_statistics(sums)
+    workspace.vouch_for(STATISTICS, KNOWN)
+    return written
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ from headstart.planning.fitting import (
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
-from headstart.report.html import report_html
+from headstart.runs.manifest import UsedImages
 from headstart.runs.origin import task_of
+from headstart.runs.provenance import images_of
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
@@ -49,6 +50,7 @@ from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.cluster import on_cluster
 from headstart.workflows.label_errors import write_label_errors
 from headstart.workflows.plans import plan_and_task
+from headstart.workflows.report import write_pages
 from headstart.workflows.track import tracked_run
 
 CHOSEN_ON_THEM = "The plan was chosen before, by these same images: the numbers may be optimistic."
@@ -129,16 +131,17 @@ def fit_task(
     forgotten = forgotten_by(workspace.run)
     if forgotten is not None:
         workspace.write(forgotten)
-    return finish(workspace, task)
+    return finish(workspace, task, images_of(task))
 
 
-def finish(workspace: Workspace, task: Task | None = None) -> Run:
-    """Write `result.json` and the report; without a task the report shows only pictures that are files."""
+def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
+    """Write `result.json`, the report, the card and the manifest; without a task the report shows only pictures in files."""
     use = executor().use
     if isinstance(use, ClusterUse):
         workspace.write(use.joined(workspace.run.cluster_use))
     run = workspace.write_result()
-    workspace.write_report(report_html(run, task))
+    write_pages(workspace, run, task)
+    workspace.write_manifest(images)
     return run
 
 

@@ -24,6 +24,7 @@ from headstart.methods.base import Method, check_needs, settings_of
 from headstart.planning.costs import seconds_of_fit
 from headstart.planning.fitting import backbone_of, candidate_of
 from headstart.planning.plan import Plan
+from headstart.runs.provenance import images_of
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
@@ -115,7 +116,7 @@ def _pretrained(workspace: Workspace, task: Task, plan: Plan) -> Run:
     fit_and_evaluate(task, plan, workspace.folder)
     workspace.write(_lineage(task, plan))
     register_run(workspace.folder)
-    return finish(workspace, task)
+    return finish(workspace, task, images_of(task))
 
 
 def _announcement(task: Task, plan: Plan, steps: Steps) -> str:

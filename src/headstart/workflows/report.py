@@ -7,6 +7,7 @@ from pathlib import Path
 from headstart.core.arguments import checked
 from headstart.core.language import speaking, spoken
 from headstart.data.task import Task
+from headstart.export.card import run_card
 from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
@@ -23,8 +24,14 @@ def report(run: AnyRun, *, language: str | None = None) -> Path:
     run = Run.load(run)
     workspace = Workspace(run.folder)
     with speaking(language):
-        workspace.write_report(report_html(run, task_of(run)))
+        write_pages(workspace, run, task_of(run))
     return workspace.path(REPORT)
+
+
+def write_pages(workspace: Workspace, run: Run, task: Task | None) -> None:
+    """Write the report and the model card, which are made of the run's other files."""
+    workspace.write_report(report_html(run, task))
+    workspace.write_card(run_card(run, task))
 
 
 def in_language(run: Run, task: Task | None) -> Run:
@@ -33,5 +40,5 @@ def in_language(run: Run, task: Task | None) -> Run:
     path = workspace.path(REPORT)
     page = path.read_text(encoding="utf-8") if path.exists() else ""
     if f'<html lang="{spoken().code}">' not in page[:200]:
-        workspace.write_report(report_html(run, task))
+        write_pages(workspace, run, task)
     return run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from headstart.core.arguments import AnyPath, checked
 from headstart.planning.ranking.ranking_history import RankingHistory, history_of
-from headstart.runs.run import Run, list_runs
+from headstart.runs.finished import list_runs
+from headstart.runs.run import Run
 
 
 @checked

@@ -10,7 +10,7 @@ from headstart.core.arguments import AnyPath, Texts, checked
 from headstart.planning.improving import search as searching
 from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
-from headstart.runs.run import list_runs
+from headstart.runs.finished import list_runs
 from headstart.runs.workspace import shared_steps
 from headstart.tracking.session import trackers_named
 from headstart.workflows.arguments import Data, Domains, Places

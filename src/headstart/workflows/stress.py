@@ -14,22 +14,24 @@ from headstart.backbones.catalog import provider_of
 from headstart.core.arguments import Texts, checked
 from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.core.progress import progress, silent, stage
-from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.records import Record, fingerprint_of
 from headstart.core.steps import Steps
 from headstart.data.corruptions import CORRUPTIONS, all_corruptions
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.evaluation.stress import CLEAN, PREDICTIONS, CorruptionMean, Stress, StressRow, gain_of, mean_of_rows, stress_row
+from headstart.export.card import run_card
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import Model
 from headstart.planning.fitting import costs_little, fit_plan, learns_test
 from headstart.report.pages import write_stress
-from headstart.runs.origin import check_classes, unchanged_task_of
-from headstart.runs.run import MODEL, Run
+from headstart.runs.origin import check_classes, task_of, unchanged_task_of
+from headstart.runs.run import MODEL, Run, file_of
+from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import AnyRun, Data, many
 from headstart.workflows.evaluate import images_to_evaluate
 
-FILE, PAGE = "stress.json", "stress.html"
+PAGE = "stress.html"
 MOST_ROWS = 300
 """Images that are made worse, evenly spaced: an accuracy has an interval of 11 points at most, a mean over strengths a narrower
 one. With all 97 conditions, 29,100 pictures are looked at."""
@@ -226,5 +228,8 @@ def _sentence(clean: StressRow, means: tuple[CorruptionMean, ...], mean: Corrupt
 
 
 def _write(run: Run, found: Stress) -> None:
-    write_atomically(run.folder / FILE, found.to_json())
+    workspace = Workspace(run.folder)
+    workspace.write(found)
+    workspace.vouch_for(file_of(Stress))
     write_stress(found, run.folder / PAGE)
+    workspace.write_card(run_card(workspace.run, task_of(run)))

@@ -20,9 +20,11 @@ class BuiltIn(ABC):
 
     Attributes:
         names: One line about each set, by name.
+        licenses: SPDX identifier of the license of each set's pictures, by name, as far as it is known.
     """
 
     names: ClassVar[dict[str, str]]
+    licenses: ClassVar[dict[str, str]] = {}
 
     @abstractmethod
     def read(self, name: str) -> RawDataset:

@@ -17,6 +17,7 @@ class Digits(BuiltIn):
     """1,797 gray 8x8 pictures of the digits 0 to 9, which come with scikit-learn (UCI, CC-BY 4.0)."""
 
     names: ClassVar[dict[str, str]] = {"digits": "1,797 handwritten digits, 8x8 gray, 10 classes (with scikit-learn)"}
+    licenses: ClassVar[dict[str, str]] = {"digits": "CC-BY-4.0"}
 
     def read(self, name: str) -> RawDataset:
         from sklearn.datasets import load_digits  # noqa: PLC0415  takes a second

@@ -22,6 +22,7 @@ class ELPV(BuiltIn):
     """
 
     names: ClassVar[dict[str, str]] = {"elpv": "2,624 solar cells, 300x300 gray, defective or functional (extra: elpv)"}
+    licenses: ClassVar[dict[str, str]] = {"elpv": "CC-BY-NC-SA-4.0"}
 
     def read(self, name: str) -> RawDataset:
         folder = folder_of_package(name, "elpv-dataset") / "data"

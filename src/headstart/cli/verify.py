@@ -1,0 +1,48 @@
+"""`headstart verify`: whether a run is what its manifest says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headstart.cli import _options as options
+from headstart.cli._printing import answer, facts, said, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+POSITION = 17
+MOST_SHOWN = 20
+"""Mismatches of one kind that are told one by one; `--json` has all."""
+
+
+def verify(
+    run: options.RunFolder,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Where the images lie now. [dim]\\[where they lay][/dim]", show_default=False),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check a run against its manifest: files, images, labels, weights and versions, each by its hash.
+
+    Exit code 1 where something is not as the run left it.
+    """
+    from headstart.workflows.verify import verify as verify_run
+
+    found = verify_run(run, data)
+    rows = [
+        (said(kind.name), f"{kind.num_checked:,}", f"{len(kind.mismatches):,}", f"{kind.num - kind.num_checked:,}")
+        for kind in found.kinds
+    ]
+    numbers = ("checked", "different", "not checked")
+    blocks: list[RenderableType] = [said(found.sentence, style="bold"), "", table(("kind", *numbers), rows, right=numbers), ""]
+    for kind in found.kinds:
+        blocks += [said(one.sentence) for one in kind.mismatches[:MOST_SHOWN]]
+        left = len(kind.mismatches) - MOST_SHOWN
+        blocks += [said(f"{left:,} more of this kind; --json names all.")] if left > 0 else []
+    blocks += ["", facts([("Manifest", f"SHA-256 {found.manifest}")])]
+    answer(as_json, {**found.to_dict(), "same": found.same, "sentence": found.sentence}, *blocks)
+    if not found.same:
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""Provenance: what a run was made with: its images, weights, versions and seed."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from headstart.backbones.catalog import card_of
+from headstart.backbones.engines.machine import this_machine
+from headstart.backbones.loading import load_backbone
+from headstart.core.errors import PretrainedError
+from headstart.data.additions import Addition
+from headstart.data.images import ImageSet
+from headstart.data.task import Task
+from headstart.planning.plan import Plan
+from headstart.runs.manifest import Manifest, UsedImages, UsedWeights, images_in
+from headstart.runs.run import Run
+
+PACKAGES = ("headstart", "torch", "timm", "numpy", "scikit-learn", "scipy", "pillow", "safetensors")
+"""Those that numbers, weights and pixels go through, beside the engines."""
+
+
+def versions_now() -> dict[str, str]:
+    """The versions of Python and of each package, as they are installed now."""
+    packages = {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **packages, **this_machine().installed}
+
+
+def manifest_of(run: Run, images: UsedImages) -> Manifest:
+    """What a run used, without the hashes of its files. Where it noted its versions at its beginning, these are meant."""
+    noted = run.environment
+    versions = {"python": noted["python"], **noted["packages"]} if noted else versions_now()
+    return Manifest(
+        seed=run.plan.seed,
+        plan=run.plan.content_fingerprint(),
+        task=run.task_summary.task_fingerprint,
+        places=images.places,
+        num_images=len(images.rows),
+        versions=versions,
+        weights=used_weights(run.plan),
+    )
+
+
+def used_weights(plan: Plan) -> tuple[UsedWeights, ...]:
+    """What each network of a plan starts from, each once."""
+    members = (plan, *plan.partners)
+    sides: list[int | None] = [member.input_pixels for member in members]
+    sides += [None] * (len(plan.networks) - len(sides))
+    used = ((name, weights, pixels) for (name, weights), pixels in zip(plan.networks, sides, strict=True))
+    return tuple(_used(name, weights, pixels, plan.seed) for name, weights, pixels in dict.fromkeys(used))
+
+
+def _used(name: str, weights: str, pixels: int | None, seed: int) -> UsedWeights:
+    known = weights_hash_of(name, weights, pixels, seed)
+    if known is None:
+        return UsedWeights(name=name, weights=weights, input_pixels=pixels)
+    card = card_of(name)
+    told = {"license": card.license, "source": card.source} if weights == "pretrained" else {}
+    return UsedWeights(name=name, weights=weights, input_pixels=pixels, weights_hash=known, **told)
+
+
+def weights_hash_of(name: str, weights: str, pixels: int | None, seed: int) -> str | None:
+    """What changes with the weights that a network starts from; None where they are not on this machine."""
+    try:
+        return load_backbone(name, weights, pixels, seed).weights_hash
+    except PretrainedError:
+        return None
+
+
+def images_of(task: Task) -> UsedImages:
+    """The images of a task, with or without labels, and where they lie."""
+    places = (task.place, *task.source_places) if task.place else ()
+    return UsedImages(places, _rows(task.train, task.validation, task.test, task.unlabeled, task.source))
+
+
+def images_of_extension(parent: Run, task: Task | None, addition: Addition) -> UsedImages:
+    """The images of a run that extends another one: those of that one, as far as they are known, and those that were added."""
+    added = UsedImages((addition.place,) if addition.place else (), _rows(addition.learn, addition.held_out))
+    if parent.manifest is not None:
+        before = UsedImages(parent.manifest.places, images_in(parent.folder))
+    else:
+        before = images_of(task) if task else UsedImages((), tuple((key, "") for key in sorted(parent.known)))
+    return before.joined(added)
+
+
+def _rows(*image_sets: ImageSet | None) -> tuple[tuple[str, str], ...]:
+    each = ((key, one.images.name(row)) for one in image_sets if one is not None for row, key in enumerate(one.content_keys))
+    return tuple(dict.fromkeys(each))

@@ -1,0 +1,66 @@
+"""Verify: whether a run is what its manifest says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.core.arguments import checked
+from headstart.core.errors import DataError
+from headstart.core.progress import stage
+from headstart.data.summary import TaskSummary
+from headstart.data.task import Task
+from headstart.evaluation.extension import Extension
+from headstart.planning.plan import Plan
+from headstart.runs.manifest import Manifest, hash_of_file
+from headstart.runs.provenance import images_of
+from headstart.runs.run import Run, file_of
+from headstart.runs.verification import (
+    Verification,
+    VerifiedKind,
+    verified_files,
+    verified_labels,
+    verified_versions,
+    verified_weights,
+)
+from headstart.runs.verified_images import verified_images
+from headstart.workflows.arguments import AnyRun, Data, place_of
+
+NO_MANIFEST = (
+    "{folder} has no manifest.json, so nothing tells what its files were: an earlier version of headstart wrote it, or it has "
+    "not ended. Give the command that made it again, with another --out if it has ended."
+)
+
+
+@checked
+def verify(run: AnyRun, data: Data | None = None) -> Verification:
+    """Whether a run is what its manifest says: its files, images, labels, weights, and the versions that it was made with.
+
+    Each file of the folder is hashed again but `report.html` and `stress.html`, which are made of the others, and the
+    intermediate results in `steps/`. So is each image: at the run's own places or, where the data lie elsewhere now or lay in
+    memory, those of `data`; then labels are not checked. A DataError says that the run has no manifest.
+    """
+    run = run if isinstance(run, Run) else Run(Path(run))
+    manifest = run.manifest
+    if manifest is None:
+        raise DataError(NO_MANIFEST.format(folder=Run.load(run.folder).folder))
+    with stage("checking files"):
+        kinds = [verified_files(run, manifest)]
+    with stage("checking images"):
+        if data is None:
+            kinds.append(verified_images(run, manifest.places))
+        else:
+            given = images_of(data) if isinstance(data, Task) else None
+            kinds.append(verified_images(run, () if given else (place_of(data),), given))
+        if data is None and _labels_can_be_read(manifest, kinds):
+            kinds.append(verified_labels(run))
+    with stage("checking weights"):
+        kinds += [verified_weights(manifest), verified_versions(manifest)]
+    return Verification(run=str(run.folder), manifest=hash_of_file(run.folder / file_of(Manifest)), kinds=tuple(kinds))
+
+
+def _labels_can_be_read(manifest: Manifest, kinds: list[VerifiedKind]) -> bool:
+    """Whether labels may differ where nothing else does, of one task: an extension has those of several."""
+    different = {one.name for kind in kinds for one in kind.mismatches}
+    of_images = any(kind.mismatches for kind in kinds if kind.name == "images")
+    read = {file_of(Plan), file_of(TaskSummary)}
+    return bool(manifest.places) and file_of(Extension) not in manifest.files and not of_images and not read & different
