@@ -149,3 +149,17 @@ def test_a_plan_by_its_file_is_for_the_data_given_by_path(tmp_path):
     task, plan = plan_and_task("digits", str(path))
     assert (task.name, plan.data, plan.method["kind"]) == ("digits", "digits", "ridge")
     assert len(task.train) == 3 * task.num_classes
+
+
+def test_a_given_task_loses_its_label_errors_once_where_the_plan_leaves_them_out():
+    generator = np.random.default_rng(0)
+    true = np.arange(120) % 3
+    labels = np.where(np.arange(120) < 6, (true + 1) % 3, true)
+    features = (np.eye(3, 7)[true] * 4 + generator.normal(size=(120, 7))).astype(np.float32)
+    images = ImageSet(Embeddings(features, "rows", np.arange(120)), ("a", "b", "c"), labels, np.arange(120))
+    task = Task("rows", ("a", "b", "c"), images)
+    plan = Plan(data="", pretrained="embeddings", input_pixels=1, method={"kind": "ridge"}, without_label_errors=True)
+    left, _ = plan_and_task(task, plan)
+    assert len(left.train) == pytest.approx(114, abs=2)
+    assert len(plan_and_task(left, plan)[0].train) == len(left.train)
+    assert len(plan_and_task(task, plan.model_copy(update={"without_label_errors": False}))[0].train) == 120

@@ -100,6 +100,21 @@ def test_a_run_without_out_of_fold_predictions_is_refused(runs, headstart_comman
         )
 
 
+def test_a_run_without_label_errors_calibrates_nothing_and_says_why(runs, headstart_command):
+    plan = headstart.Run.load("data").plan.model_copy(update={"without_label_errors": True})
+    headstart.fit(plan, out="left")
+    assert not (runs / "left" / "model" / FILE).exists()
+    assert (runs / "left" / "predictions.parquet").exists()
+    assert calibration_in(Path("left")) is None
+    answer = headstart_command("predict", "left", "new.npz", "--sets", "0.9")
+    assert (answer.code, answer.err) == (
+        2,
+        "error: left gives no prediction sets and reaches no wanted accuracy, as images whose labels look wrong were left out, "
+        "so that its labeled images are no sample of new ones. Correct the labels instead, and run without "
+        "--without-label-errors.\n",
+    )
+
+
 def test_labels_are_given_from_the_probability_on_at_which_they_are_right_often_enough(runs, headstart_command):
     calibration = calibration_in(Path("data"))
     assert calibration is not None

@@ -61,6 +61,11 @@ def task_of_plan(plan: Plan) -> Task:
         plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
         leave_domain_out=plan.leave_domain_out,
     )  # fmt: skip
+    return task_as_planned(plan, task)
+
+
+def task_as_planned(plan: Plan, task: Task) -> Task:
+    """The part of a task that a plan uses: without label errors where it leaves them out, with the sources that it uses."""
     return with_sources_of(plan, without_label_errors(task) if plan.without_label_errors else task)
 
 

@@ -36,6 +36,8 @@ FEWEST_SUSPECTS = 12
 """Labels that are listed where fewer are flagged: as many as the report shows."""
 MOST_ASSESSED = 20_000
 """Labels that are assessed, evenly spaced: bounds the memory, and the time for the neighbors. Chosen, not measured."""
+LEFT_OUT = "label-errors-left-out"
+"""Code of the finding that says how many labels were left out of a task."""
 WIDTH = 512
 """Principal components in which it is tested whether leaving suspects out helps, by several fits a fold. Chosen, not measured."""
 
@@ -157,16 +159,18 @@ def features_at_hand(task: Task, backbone: Backbone) -> bool:
 def without_label_errors(task: Task) -> Task:
     """The task without the images to learn from whose labels are flagged, with a finding that says so.
 
-    They are found by leave-one-out predictions of a ridge head. The test stays as it is.
+    They are found by leave-one-out predictions of a ridge head. The test stays as it is, as does a task that was filtered before.
     """
+    if any(finding.code == LEFT_OUT for finding in task.findings):
+        return task
     assessed = assess_task(task, cheapest_backbone(task))
     if isinstance(assessed, NotApplicable):
-        note = Finding.info("label-errors-left-out", f"No label was left out as wrong: {assessed.reason}.", count=0)
+        note = Finding.info(LEFT_OUT, f"No label was left out as wrong: {assessed.reason}.", count=0)
         return replace(task, findings=(*task.findings, note))
     flagged = assessed.flagged
     kept_train, kept_validation = ~flagged[: len(task.train)], ~flagged[len(task.train) :]
     note = Finding.info(
-        "label-errors-left-out",
+        LEFT_OUT,
         f"Images whose labels look wrong are left out, as was asked ({int(flagged.sum())} of {len(flagged):,}).",
         "They judge nothing either: read the accuracy as that on images with labels in no doubt, or correct the labels instead.",
         count=int(flagged.sum()),

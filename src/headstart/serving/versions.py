@@ -77,7 +77,10 @@ class Version:
             if len(self.rules) >= MOST_RULES:
                 self.rules.clear()
             try:
-                self.rules[wanted] = asked_of(self.calibration, self.model.classes, "This model", **wanted._asdict())
+                self.rules[wanted] = asked_of(
+                    self.calibration, self.model.classes, "This model", left_out=self.run.plan.without_label_errors,
+                    **wanted._asdict(),
+                )  # fmt: skip
             except HeadstartError as error:
                 raise RefusedError(422, "not-calibrated", str(error)) from None
         return self.rules[wanted]

@@ -275,8 +275,9 @@ def _calibrate(task: Task, plan: Plan, workspace: Workspace) -> None:
     """Keep with the model what its out-of-fold predictions say about its certainty.
 
     Beside a test the folds that it was chosen by, or that cost little, are asked; what would have to be trained for it is not.
+    Where images were left out by their labels, the rest is no sample of new images, and calibrates nothing.
     """
-    if workspace.is_calibrated or not task.folds:
+    if plan.without_label_errors or workspace.is_calibrated or not task.folds:
         return
     predictions = workspace.run.predictions
     if task.test is not None:

@@ -13,7 +13,7 @@ from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.task import Task
 from headstart.methods import METHODS, is_removed, method_from
 from headstart.methods.base import settings_of
-from headstart.planning.fitting import task_of_plan, with_sources_of
+from headstart.planning.fitting import task_as_planned, task_of_plan
 from headstart.planning.plan import Plan, is_gradient
 from headstart.training.budget import scratch_training
 from headstart.training.settings import Training
@@ -48,7 +48,7 @@ def plan_and_task(
     elif plan is not None:
         plan = _given(plan, data, settings)
     if plan is not None and isinstance(data, Task):
-        return with_sources_of(plan, data), _about(plan, data, seed)
+        return task_as_planned(plan, data), _about(plan, data, seed)
     if plan is not None:
         return task_of_plan(plan), plan
     reading = reading_of(data, source, target_domain, seed, per_class, test)

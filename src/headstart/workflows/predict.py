@@ -7,7 +7,7 @@ from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import TestTime
 from headstart.data.given_images import AnyImages
 from headstart.evaluation.conformal import DEFAULT_SCORE
-from headstart.runs.calibrated import asked_of, calibration_in
+from headstart.runs.calibrated import asked_of, calibration_in, leaves_label_errors_out
 from headstart.runs.predicting import predict_images
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
@@ -57,7 +57,7 @@ def predict(
     model, origin = loaded.model, str(loaded.folder)
     calibration = None if sets is None and at_accuracy is None else calibration_in(loaded.folder)
     asked = asked_of(
-        calibration, model.classes, origin, refuse=refuse, adapt=adapt, sets=sets, set_score=set_score,
-        sets_by_class=sets_by_class, at_accuracy=at_accuracy,
+        calibration, model.classes, origin, left_out=leaves_label_errors_out(loaded), refuse=refuse, adapt=adapt, sets=sets,
+        set_score=set_score, sets_by_class=sets_by_class, at_accuracy=at_accuracy,
     )  # fmt: skip
     return predict_images(model, images, asked, origin)
