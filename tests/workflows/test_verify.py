@@ -15,9 +15,11 @@ from PIL import Image
 import headstart
 from headstart.core.errors import DataError
 from headstart.core.language import language_named
+from headstart.data.images import FileImages
 from headstart.export.card import in_language
 from headstart.runs import provenance
 from headstart.runs.manifest import images_in, lines_of_images
+from headstart.runs.workspace import Workspace
 
 
 def shaded(folder: Path, count: int, seed: int) -> None:
@@ -171,6 +173,7 @@ def test_a_run_that_is_fitted_again_or_extended_verifies(home):
     headstart.extend("own", "more", out="longer")
     found = headstart.verify("longer")
     assert found.same
+    assert found.sentence.endswith(" are as the run left them. 1 could not be checked here.")  # labels of two tasks
     assert {kind.name: kind.num for kind in found.kinds}["images"] == 28 + 18
     flip(Path("more/dark/3.png"))
     assert [one.name for kind in headstart.verify("longer").kinds for one in kind.mismatches] == ["more/dark/3.png"]
@@ -209,3 +212,36 @@ def test_the_card_says_what_the_model_is_for_and_whose_pictures_it_learned(home)
     assert "\n\n\n" not in card
     chinese = in_language(card, language_named("zh"))
     assert [line for line in chinese.splitlines() if re.search("[a-z]{2,} [a-z]{2,} [a-z]{2,}", line)] == []
+
+
+@pytest.mark.slow
+def test_a_pretraining_without_classes_has_a_card_and_verifies(headless):
+    assert headless.verify().same
+    card = (headless.folder / "card.md").read_text(encoding="utf-8")
+    assert "- To transfer from: it was pretrained without classes and predicts none.\n" in card
+    assert "- Learned from 97 unlabeled pictures of digits.\n" in card
+    assert "Classes:" not in card
+
+
+def test_what_trackers_write_afterwards_is_not_a_change(home):
+    Path("own/tracking").mkdir()
+    Path("own/tracking/tensorboard.json").write_text("{}")
+    headstart.fit("learned", method="ridge", pretrained="pixels", out="own")
+    Path("own/tracking/tensorboard.json").write_text("{ }")
+    assert told() == {}
+
+
+def test_a_run_that_goes_on_has_no_manifest_until_it_ends_again(home):
+    Workspace(Path("own")).reopen()
+    with pytest.raises(DataError, match="or it has not ended"):
+        headstart.verify("own")
+
+
+def test_the_manifest_reads_no_picture(home, monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    task = headstart.read_task("learned")
+    monkeypatch.setattr(FileImages, "content_key", refuse)
+    run = headstart.fit(task, method="ridge", pretrained="pixels", out="again")
+    assert len(images_in(run.folder)) == 28

@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.core.language import Language, spoken
@@ -110,6 +111,7 @@ def facts_of(run: Run, task: Task | None) -> dict[str, Any]:
         "metrics": metrics_in_order(run),
         "learned": learned_from(whole),
         "plain": in_plain_words(run),
+        "embedded": not provider_of(run.model.backbone.card).takes_pictures,
         "networks": _networks(run),
         "data_licenses": data_licenses(run),
         "stress": run.stress,
@@ -139,7 +141,9 @@ def learned_from(task: TaskSummary) -> str:
     each = f"{most} of each class" if least == most else f"{least} to {most} of each class"
     counts = "" if task.num_validation else f" ({each})"
     found = [f"{labeled:,} labeled pictures of {task.name}{counts}"] if labeled else []
-    if task.num_unlabeled:
+    if not task.classes:  # all rows are learned from without labels, wherever they stand
+        found = [f"{labeled + task.num_unlabeled:,} unlabeled pictures of {task.name}"]
+    elif task.num_unlabeled:
         found.append(f"{task.num_unlabeled:,} unlabeled {'ones' if labeled else f'pictures of {task.name}'}")
     if task.num_source:
         found.append(f"{task.num_source:,} labeled ones of {' and '.join(task.source_domains) or 'other domains'}")

@@ -13,6 +13,8 @@ from headstart.runs.run import file_of
 
 IMAGES = "images.sha256"
 """The images, one a line as `sha256sum` writes them: `KEY  NAME`. Of pictures in files the key is the SHA-256 of the file."""
+TRACKING = "tracking"
+"""The folder with what is known of its trackers, and the event files of TensorBoard; they go on after the run has ended."""
 DERIVED = ("report.html", "stress.html")
 """Pages that are made of the other files, in the language that is spoken."""
 ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
@@ -71,7 +73,7 @@ class Manifest(Record):
         return self.model_copy(update={"files": dict(sorted((others | found).items()))})
 
 
-NOT_HASHED = (file_of(Manifest), *DERIVED, PROGRESS, "steps")
+NOT_HASHED = (file_of(Manifest), *DERIVED, PROGRESS, TRACKING, "steps")
 """`steps` are intermediate results, which later commands add to and which are made again where they are missing."""
 
 

@@ -17,13 +17,12 @@ from headstart.core.curves import following_curves
 from headstart.core.errors import PlanError
 from headstart.core.progress import note
 from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.runs.manifest import TRACKING
 from headstart.tracking.contents import Contents
 from headstart.tracking.curves import histories_in, points_of
 from headstart.tracking.trackers import TRACKERS
 from headstart.tracking.trackers.base import Status, Tracker
 
-FOLDER = "tracking"
-"""The folder in a run's folder with what is known of its trackers, and the event files of TensorBoard."""
 PAUSE_SECONDS = 2.0
 """New lines of histories are sent this often."""
 PATIENCE_SECONDS = 60.0
@@ -77,7 +76,7 @@ class Session:
     @property
     def path(self) -> Path:
         """Where the record lies."""
-        return self.folder / FOLDER / f"{self.name}.json"
+        return self.folder / TRACKING / f"{self.name}.json"
 
     def start(self) -> None:
         """Begin to follow."""
@@ -123,7 +122,7 @@ class Session:
     def _open(self, *, anew: bool = False) -> tuple[Tracker, Tracked]:
         if self._tracker is not None and self.record is not None and not anew:
             return self._tracker, self.record
-        tracker = TRACKERS.get(self.name)(self.folder / FOLDER / self.name)
+        tracker = TRACKERS.get(self.name)(self.folder / TRACKING / self.name)
         place = tracker.place()
         before = _recorded(self.path)
         known = before if before is not None and before.place == place and not anew else Tracked(place=place, identity="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.backbones.lineage import Lineage
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError
 from headstart.core.progress import stage
@@ -51,16 +52,19 @@ def verify(run: AnyRun, data: Data | None = None) -> Verification:
         else:
             given = images_of(data) if isinstance(data, Task) else None
             kinds.append(verified_images(run, () if given else (place_of(data),), given))
-        if data is None and _labels_can_be_read(manifest, kinds):
-            kinds.append(verified_labels(run))
+        kinds.append(verified_labels(run, can_be_read=data is None and _labels_can_be_read(manifest, kinds)))
     with stage("checking weights"):
         kinds += [verified_weights(manifest), verified_versions(manifest)]
     return Verification(run=str(run.folder), manifest=hash_of_file(run.folder / file_of(Manifest)), kinds=tuple(kinds))
 
 
 def _labels_can_be_read(manifest: Manifest, kinds: list[VerifiedKind]) -> bool:
-    """Whether labels may differ where nothing else does, of one task: an extension has those of several."""
+    """Whether the task can be read again as the run read it.
+
+    It cannot where its images are others now or lay in memory, nor where the plan does not say how it was read: an extension has
+    several tasks, and a pretraining leaves labels out.
+    """
     different = {one.name for kind in kinds for one in kind.mismatches}
     of_images = any(kind.mismatches for kind in kinds if kind.name == "images")
-    read = {file_of(Plan), file_of(TaskSummary)}
-    return bool(manifest.places) and file_of(Extension) not in manifest.files and not of_images and not read & different
+    read, others = {file_of(Plan), file_of(TaskSummary)}, {file_of(Extension), file_of(Lineage)}
+    return bool(manifest.places) and not of_images and not read & different and not others & set(manifest.files)
