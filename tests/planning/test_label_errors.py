@@ -57,7 +57,20 @@ def test_the_gain_of_leaving_them_out_is_judged_on_the_same_rows_that_are_not_fl
     gain = record.without.accuracy_gain
     assert gain.low <= gain.value <= gain.high
     assert gain.value > -0.01
-    assert f"on {record.without.num_images} held-out images" in record.without.sentence
+    assert f"on {record.without.num_images} held-out images" in record.gain_sentence
+
+
+def test_it_is_judged_on_all_held_out_rows_too_and_helps_only_where_both_agree(backbone):
+    task, _, _ = task_of(num_wrong=30, spread=0.7)
+    found = assess_task(task, backbone).record().without
+    assert found.num_all == 300 > found.num_images
+    assert found.gain_on_all.value != found.accuracy_gain.value
+    good, none = (found.accuracy_gain.model_copy(update={"value": 0.02, "low": low, "high": 0.03}) for low in (0.01, -0.01))
+    both = found.model_copy(update={"accuracy_gain": good, "gain_on_all": good})
+    assert both.sentence.startswith("Leaving them out helps: ")
+    assert "On all 300 held-out images, flagged ones included, it gains +2.0 points (+1.0 to +3.0)." in both.sentence
+    one = found.model_copy(update={"accuracy_gain": good, "gain_on_all": none})
+    assert one.sentence.startswith("Leaving them out neither helps nor hurts beyond chance: ")
 
 
 def test_right_labels_are_not_flagged(backbone):
@@ -78,6 +91,7 @@ def test_predictions_take_the_place_of_a_ridge_head():
     assert len(assessed.rows) == 200
     assert assessed.record().num_unassessed == 100
     assert assessed.record().without is None
+    assert assessed.record().gain_sentence == ("Whether leaving them out helps was not tested: there are no features to fit by.")
     assert set(np.flatnonzero(assessed.flagged)) <= set(np.flatnonzero(wrong))
 
 
@@ -112,5 +126,9 @@ def test_of_many_labels_some_are_assessed(backbone, monkeypatch):
     assessed = assess_task(task, backbone)
     record = assessed.record()
     assert (record.num_labels, record.num_unassessed, record.without) == (100, 200, None)
+    assert record.sentence.endswith(" 100 of 300 labels were assessed.")
+    assert record.findings[0].title == record.sentence
+    assert record.gain_sentence.endswith("was not tested: only 100 of 300 images have features.")
+    assert without_label_errors(task).findings[0].advice.endswith(" 100 of 300 labels were assessed.")
     assert wrong[assessed.flagged].mean() > 0.7
     assert 0 < assessed.flagged.sum() < 15

@@ -141,3 +141,24 @@ def test_another_fit_leaves_nothing_that_was_made_of_the_one_before(tmp_path):
     assert all((tmp_path / name).exists() for name in made)
     space.forget_other_fits(inputs[1])
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["decision.json", "steps"]
+
+
+def test_a_corrected_manifest_of_labels_outlives_the_next_fit(tmp_path):
+    space = Workspace(tmp_path)
+    assert space.write_label_manifest("first") == space.write_label_manifest("second") == "label_errors.csv"
+    space.path("label_errors.csv").write_text("corrected", encoding="utf-8")
+    space.path("steps").mkdir(exist_ok=True)
+    for word in ("third", "fourth"):
+        (tmp_path / "steps" / f"fit-{word}.json").write_text("{}", encoding="utf-8")
+        space.forget_other_fits({})
+        assert space.path("label_errors.csv").read_text(encoding="utf-8") == "corrected"
+        assert not space.path("label_errors-2.csv").exists()
+        assert space.write_label_manifest(word) == "label_errors-2.csv"
+        assert space.path("label_errors-2.csv").read_text(encoding="utf-8") == word
+
+
+def test_a_manifest_of_labels_of_an_earlier_version_is_kept(tmp_path):
+    space = Workspace(tmp_path)
+    space.path("label_errors.csv").write_text("perhaps corrected", encoding="utf-8")
+    assert space.write_label_manifest("new") == "label_errors-2.csv"
+    assert space.path("label_errors.csv").read_text(encoding="utf-8") == "perhaps corrected"

@@ -66,5 +66,5 @@ def _assessed(task: Task, file: Path) -> tuple[LabelErrors | None, list[tuple[st
     found = assessed_labels(task, file)
     if isinstance(found, NotApplicable):
         return None, [("Labels", f"not assessed: {found.reason}")]
-    rows = [("Labels", found.sentence), ("", found.without.sentence if found.without else "")]
+    rows = [("Labels", found.sentence), ("", found.gain_sentence)]
     return found, [row for row in (*rows, ("Manifest", str(file)), ("Next", next_step(task, file))) if row[1]]

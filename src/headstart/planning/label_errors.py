@@ -21,7 +21,7 @@ from headstart.data.duplicates import duplicate_groups
 from headstart.data.scan import scan
 from headstart.data.task import Task
 from headstart.evaluation.compare import compare
-from headstart.evaluation.label_error_report import GainWithoutSuspects, LabelErrors, SuspectLabel
+from headstart.evaluation.label_error_report import MANIFEST, GainWithoutSuspects, LabelErrors, SuspectLabel, share_assessed
 from headstart.evaluation.label_errors import LEVEL, AssessedLabels, assess_labels
 from headstart.features.extract import features_of, num_missing
 from headstart.features.representation import Representation
@@ -36,6 +36,9 @@ FEWEST_SUSPECTS = 12
 """Labels that are listed where fewer are flagged: as many as the report shows."""
 MOST_ASSESSED = 20_000
 """Labels that are assessed, evenly spaced: bounds the memory, and the time for the neighbors. Chosen, not measured."""
+JUDGE_NOTHING = (
+    "They judge nothing either: read the accuracy as that on images with labels in no doubt, or correct the labels instead."
+)
 LEFT_OUT = "label-errors-left-out"
 """Code of the finding that says how many labels were left out of a task."""
 WIDTH = 512
@@ -67,8 +70,13 @@ class AssessedTask:
         """Which rows of `task.labeled` are flagged, bool [labeled]."""
         return np.isin(np.arange(len(self.task.labeled)), self.rows[self.found.flagged])
 
-    def record(self, *, tests: bool = True) -> LabelErrors:
-        """What is reported; `tests` whether to test if leaving suspects out helps."""
+    @property
+    def num_unassessed(self) -> int:
+        """Number of labels that are not assessed."""
+        return int((self.task.labeled.labels != UNLABELED).sum()) - len(self.rows)
+
+    def record(self, *, tests: bool = True, manifest: str = MANIFEST) -> LabelErrors:
+        """What is reported; `tests` whether to test if leaving suspects out helps, `manifest` the file to correct."""
         found, classes, labels = self.found, self.task.classes, self.task.labeled.labels[self.rows]
         num_flagged = int(found.flagged.sum())
         suspects = tuple(
@@ -83,15 +91,18 @@ class AssessedTask:
             )
             for place in found.order[: max(num_flagged, FEWEST_SUSPECTS)].tolist()
         )
+        gain = gain_without(self) if tests and num_flagged else None
         return LabelErrors(
             num_labels=len(self.rows),
-            num_unassessed=int((self.task.labeled.labels != UNLABELED).sum()) - len(self.rows),
+            num_unassessed=self.num_unassessed,
             num_flagged=num_flagged,
             level=LEVEL,
             noise=found.noise,
             assessed_by=self.assessed_by,
             suspects=suspects,
-            without=gain_without(self) if tests and num_flagged else None,
+            without=None if isinstance(gain, NotApplicable) else gain,
+            not_tested=gain.reason if isinstance(gain, NotApplicable) else "",
+            manifest=manifest,
             in_files=in_files(self.task),
         )
 
@@ -172,7 +183,7 @@ def without_label_errors(task: Task) -> Task:
     note = Finding.info(
         LEFT_OUT,
         f"Images whose labels look wrong are left out, as was asked ({int(flagged.sum())} of {len(flagged):,}).",
-        "They judge nothing either: read the accuracy as that on images with labels in no doubt, or correct the labels instead.",
+        f"{JUDGE_NOTHING} {share_assessed(len(assessed.rows), assessed.num_unassessed)}".rstrip(),
         count=int(flagged.sum()),
         paths=[one.name for one in assessed.record(tests=False).suspects if one.flagged][:20],
     )
@@ -184,32 +195,47 @@ def without_label_errors(task: Task) -> Task:
     )
 
 
-def gain_without(assessed: AssessedTask) -> GainWithoutSuspects | None:
-    """What leaving suspects out of the fit brings on held-out images; None without folds, suspects or features of all rows.
+def gain_without(assessed: AssessedTask) -> GainWithoutSuspects | NotApplicable:
+    """What leaving suspects out of the fit brings on held-out images, or why that cannot be tested.
 
-    In each fold the suspects are found anew, among its rows to fit on alone, so that no held-out label has a part in it. Both
-    heads are judged by the given labels of the held-out images that are not flagged.
+    In each fold the suspects are found anew, among its rows to fit on alone, so that no held-out label has a part in either fit.
+    Both heads are judged by the given labels of all held-out images, and of those that are not flagged, as their own labels have
+    a part in that.
     """
     task, features = assessed.task, assessed.features
-    if features is None or len(features) < len(task.labeled) or not task.folds:
-        return None
+    if features is None:
+        return NotApplicable(reason="there are no features to fit by")
+    if len(features) < len(task.labeled):
+        return NotApplicable(reason=f"only {len(features):,} of {len(task.labeled):,} images have features")
+    if not task.folds:
+        return NotApplicable(reason="no labeled images were held out")
     shown = features if features.shape[1] <= WIDTH else features @ principal_components(features, WIDTH, task.seed)
     shown, usable = np.asarray(shown, np.float32), np.isin(np.arange(len(features)), assessed.rows)
+    flagged = assessed.flagged
     pairs: list[tuple[Predictions, Predictions]] = []
     left_out: list[int] = []
+    not_flagged: list[Booleans] = []
     for fold in task.folds:
-        rows, compared = fold.fit[usable[fold.fit]], fold.held_out[usable[fold.held_out] & ~assessed.flagged[fold.held_out]]
+        rows, compared = fold.fit[usable[fold.fit]], fold.held_out[usable[fold.held_out]]
         if len(rows) < LEAST_LABELS or not len(compared):
             continue
         suspect = _suspects_among(task, shown, rows)
         left_out.append(int(suspect.sum()))
+        not_flagged.append(~flagged[compared])
         pairs.append((_by_ridge(task, shown, rows[~suspect], compared), _by_ridge(task, shown, rows, compared)))
-    if not any(left_out):
-        return None
+    unflagged = np.concatenate([np.zeros(0, np.bool_), *not_flagged])
+    if not any(left_out) or not unflagged.any():
+        return NotApplicable(reason="no label stands out among the rows of a fold alone")
     without, with_them = (joined([pair[place] for pair in pairs]) for place in (0, 1))
-    paired = compare(without, with_them, task.seed)
+    paired, on_all = (
+        compare(without.take(rows), with_them.take(rows), task.seed) for rows in (unflagged, np.ones_like(unflagged))
+    )
     return GainWithoutSuspects(
-        accuracy_gain=paired.accuracy_gain, num_images=paired.num_rows, num_left_out=round(float(np.mean(left_out)))
+        accuracy_gain=paired.accuracy_gain,
+        num_images=paired.num_rows,
+        gain_on_all=on_all.accuracy_gain,
+        num_all=on_all.num_rows,
+        num_left_out=round(float(np.mean(left_out))),
     )
 
 

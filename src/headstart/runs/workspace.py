@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import os
 import platform
@@ -29,7 +31,7 @@ from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.forgetting import Forgetting
-from headstart.evaluation.label_error_report import MANIFEST, LabelErrors
+from headstart.evaluation.label_error_report import MANIFEST, LabelErrors, numbered_manifest
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.evaluation.stress import Stress
 from headstart.heads.ridge_statistics import save_statistics
@@ -58,6 +60,8 @@ CARD = "card.md"
 """The model card."""
 RESULT = "result.json"
 ANOTHER_REQUEST = "a run of another request or of data that changed since"
+MANIFEST_HASHES = "steps/label_manifests.json"
+"""Tells which manifests of labels a person has changed since they were written."""
 MADE_OF_FIT = ("refit", "evaluate", "audit", "labels")
 """Steps with the inputs of a fit that come after it."""
 
@@ -144,8 +148,11 @@ class Workspace:
         for path in [path for name in MADE_OF_FIT for path in (self.folder / "steps").glob(f"{name}-*.json")]:
             path.unlink()
         self.drop(Evaluation, PseudoLabelAudit, Forgetting, LabelErrors, Stress, Manifest)
-        for name in (MANIFEST, TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT, CARD, IMAGES):
+        for name in (TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT, CARD, IMAGES):
             self.path(name).unlink(missing_ok=True)
+        for name in self._written_manifests():
+            if self._is_replaceable(name):
+                self.path(name).unlink(missing_ok=True)
         for path in others:
             path.unlink()
 
@@ -295,9 +302,27 @@ class Workspace:
         write_atomically(self.path(RESULT), json.dumps(run.result, indent=2, ensure_ascii=False))
         return run
 
-    def write_label_manifest(self, text: str) -> None:
-        """Write the manifest whose labels a person may correct."""
-        write_atomically(self.path(MANIFEST), text)
+    def write_label_manifest(self, text: str) -> str:
+        """Write the manifest whose labels a person may correct; its name comes back.
+
+        A manifest that is no longer as it was written stays: the next free number then tells the new one from it.
+        """
+        names = itertools.chain([MANIFEST], (numbered_manifest(number) for number in itertools.count(2)))
+        name = next(name for name in names if self._is_replaceable(name))
+        hashes = self._written_manifests() | {name: _hash_of(text.encode())}
+        write_atomically(self.path(MANIFEST_HASHES), json.dumps(hashes, indent=2))
+        write_atomically(self.path(name), text)
+        return name
+
+    def _written_manifests(self) -> dict[str, str]:
+        """The hash of each manifest as it was written, by its name; empty for a run of an earlier version."""
+        path = self.path(MANIFEST_HASHES)
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+    def _is_replaceable(self, name: str) -> bool:
+        """Whether a manifest is not there, or still as it was written."""
+        path = self.path(name)
+        return not path.exists() or _hash_of(path.read_bytes()) == self._written_manifests().get(name)
 
     def write_report(self, page: str) -> None:
         """Write the report."""
@@ -318,6 +343,10 @@ class Workspace:
         manifest = self.run.manifest
         if manifest is not None:
             self.write(manifest.with_files(self.folder, names))
+
+
+def _hash_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _fields_of(content: str) -> set[str]:

@@ -46,8 +46,8 @@ def write_label_errors(workspace: Workspace, task: Task, plan: Plan) -> None:
             found = _assessed(workspace, task, plan)
         if isinstance(found, NotApplicable):
             return AssessedStep(label_errors=None, why_not=found.reason)
-        workspace.write_label_manifest(label_manifest(task, found.rows, found.found, workspace.folder))
-        return AssessedStep(label_errors=found.record())
+        manifest = workspace.write_label_manifest(label_manifest(task, found.rows, found.found, workspace.folder))
+        return AssessedStep(label_errors=found.record(manifest=manifest))
 
     step = workspace.steps.run("labels", {"task": task.fingerprint, "plan": plan.to_dict()}, AssessedStep, make)
     if step.label_errors is not None:
