@@ -90,6 +90,43 @@ def test_what_is_told_is_left_out_before_the_next_is_looked_for(monkeypatch):
     assert [one.slice.name for one in found] == ["bad", "other"]
 
 
+def mixed_groups(seed: int, number: int, size: int, classes: int, rates: tuple[float, float]) -> tuple[np.ndarray, ...]:
+    """Labels, groups and error rates of groups that hold images of several classes, and slices of whole groups."""
+    draw = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(number), size)
+    rows = (draw.random((10, number)) < 0.25)[:, groups]
+    return draw.integers(0, classes, number * size), groups, draw.beta(*rates, number)[groups], rows
+
+
+@pytest.mark.parametrize("shape", [(40, 12, 4, (0.5, 2.0)), (30, 20, 20, (1.0, 5.0))])
+def test_groups_that_hold_several_classes_are_seldom_found_where_none_is_worse(shape, monkeypatch):
+    monkeypatch.setattr(slice_search, "DRAWS", 99)
+    wrong = 0
+    for seed in range(40):
+        labels, groups, rates, slices = mixed_groups(seed, *shape)
+        correct = (np.random.default_rng(1000 + seed).random(len(labels)) >= rates).astype(float)
+        wrong += bool(worse_slices([Candidate(f"{one}", "x", rows) for one, rows in enumerate(slices)], correct, labels, groups))
+    assert wrong <= 6  # of 40 at a level of 5 %; about 18 where each class of a group moves on its own
+
+
+def test_a_slice_of_groups_of_several_classes_that_is_worse_is_found():
+    labels, groups, _, slices = mixed_groups(1, 40, 12, 4, (1.0, 9.0))
+    draw = np.random.default_rng(0)
+    rates = draw.beta(1, 9, 40)[groups] + 0.4 * slices[3]
+    correct = (draw.random(len(labels)) >= rates).astype(float)
+    found = worse_slices([Candidate(f"{one}", "x", rows) for one, rows in enumerate(slices)], correct, labels, groups)
+    assert [one.slice.name for one in found] == ["3"]
+    assert found[0].p_value < 0.01
+
+
+def test_each_stratum_of_groups_of_several_keeps_its_number_of_errors():
+    labels, groups, rates, _ = mixed_groups(0, 30, 7, 5, (0.5, 2.0))
+    errors = (np.random.default_rng(0).random(len(labels)) < rates).astype(float)
+    moved = slice_search._permuted(errors, labels, groups, np.random.default_rng(0))
+    for one in range(5):
+        np.testing.assert_allclose(moved[:, labels == one].sum(axis=1), errors[labels == one].sum())
+
+
 def test_errors_of_a_group_move_together_and_to_places_of_their_class():
     strata, groups = np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.array([7, 7, 3, 3, 5, 5, 4, 4])
     moved = slice_search._permuted(np.array([1.0, 1, 0, 0, 0, 0, 2, 2]), strata, groups, np.random.default_rng(0))

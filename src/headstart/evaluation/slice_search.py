@@ -67,7 +67,8 @@ def worse_slices(
     Each slice has a likelihood-ratio statistic of its errors against those that its mix of classes has elsewhere. The statistic
     of the worst slice is compared with those of permuted errors, so that overlapping slices cost little. Errors move between
     images of one class, so that a slice is not found because it holds a hard class; for classes themselves they move between all
-    images. Groups move whole, to places of about their size. A slice that is found is taken out, and the others are tested again:
+    images. Groups move whole, to places of about their size: those mostly of one class to places of that class. What images
+    of a group have in common is so kept across its classes. A slice that is found is taken out, and the others are tested again:
     what is true of one slice alone is told once.
 
     Args:
@@ -82,8 +83,11 @@ def worse_slices(
 
     Reference: Kulldorff, "A spatial scan statistic", Communications in Statistics 1997, sections 3 and 4 (likelihood ratio of a
         zone for Bernoulli data, its maximum by Monte Carlo); Westfall & Young, "Resampling-Based Multiple Testing", 1993,
-        section 2.6 (permuted maxima).
-    Differs: expected errors are those of the classes of a slice; errors are permuted instead of drawn; groups move whole.
+        section 2.6 (permuted maxima); Freedman & Lane, "A nonstochastic interpretation of reported significance levels", Journal
+        of Business & Economic Statistics 1983 (permuted residuals); Winkler et al., "Permutation inference for the general linear
+        model", NeuroImage 2014 (blocks that are exchanged as wholes).
+    Differs: expected errors are those of the classes of a slice; errors are permuted instead of drawn; groups move whole;
+        residuals are scaled by the standard deviation of their class.
     """
     found: list[Found] = []
     left = {True: np.ones(len(labels), bool), False: np.ones(len(labels), bool)}
@@ -182,6 +186,7 @@ class _Statistic:
         totals = np.stack([errors[:, self.strata == one].sum(axis=1) for one in range(len(self.sizes))], axis=1)
         expected = (totals / self.sizes) @ self.by_stratum
         counted, all_errors, number = self._compared(totals)
+        observed = np.minimum(observed, np.minimum(counted, all_errors))  # residuals can exceed what a slice can hold
         rest = number - counted
         ratio = (
             _term(observed, expected)
@@ -214,24 +219,73 @@ def _term(observed: Floats, expected: Floats) -> Floats:
 
 
 def _permuted(errors: Floats, strata: Integers, groups: Integers, generator: np.random.Generator) -> Floats:
-    """Errors moved within their stratum, float64 [draw, sample]; those of one group and stratum move together.
+    """Errors of the null hypothesis, float64 [draw, sample]; those of one group move together, over all its strata.
 
-    Blocks change places with others of their stratum whose size is between the same powers of two; a shorter block fills a longer
-    place again from its beginning, and each begins at a random row.
+    Errors move as residuals, that is less the rate of their stratum and over its standard deviation, and get both of the stratum
+    at their new place, so that each stratum keeps its number of errors. Where every group has one stratum, as it has where every
+    group is one row, they are permuted as they are.
     """
-    _, block = np.unique(np.stack([strata, groups]), axis=1, return_inverse=True)
-    block = block.ravel()
-    order = np.argsort(block, kind="stable")
-    sizes = np.bincount(block)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    within = np.arange(len(errors)) - starts[block[order]]
-    alike = np.unique(np.stack([strata[order[starts]], np.log2(sizes).astype(np.int64)]), axis=1, return_inverse=True)[1].ravel()
-    places = np.argsort(alike, kind="stable")
-    moved = np.empty((DRAWS, len(errors)))
-    donor = np.empty(len(sizes), np.int64)
-    for draw in range(DRAWS):
-        donor[places] = np.lexsort((generator.random(len(sizes)), alike))
-        offset = generator.integers(0, sizes)[donor]
-        source = donor[block[order]]
-        moved[draw, order] = errors[order[starts[source] + (within + offset[block[order]]) % sizes[source]]]
-    return moved
+    place, unit = np.unique(strata, return_inverse=True)[1].ravel(), np.unique(groups, return_inverse=True)[1].ravel()
+    blocks = _Blocks.of(place, unit)
+    if ((blocks.counts > 0).sum(axis=1) == 1).all():
+        return np.stack([errors[blocks.sources(generator)] for _ in range(DRAWS)])
+    error_shares = (np.bincount(place, errors) / np.bincount(place))[place]
+    deviations = np.sqrt(error_shares * (1 - error_shares))
+    residuals = np.divide(errors - error_shares, deviations, out=np.zeros(len(errors)), where=deviations > 0)
+    moved = np.stack([residuals[blocks.sources(generator)] for _ in range(DRAWS)]) * deviations
+    for one in range(int(place.max()) + 1):
+        moved[:, place == one] -= moved[:, place == one].mean(axis=1, keepdims=True)
+    return np.asarray(moved + error_shares)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Groups that change places as wholes, with those of about their size and of the stratum that has most of their rows.
+
+    Attributes:
+        order: Rows by group, and within one by stratum.
+        group: The group of each row, in that order.
+        stratum: Its stratum.
+        counts: Rows of each group and stratum, [group, stratum].
+        starts: Where each group and stratum starts in that order.
+        alike: Which groups change places, a number for each; those where no stratum has most do among themselves.
+    """
+
+    order: Integers
+    group: Integers
+    stratum: Integers
+    counts: Integers
+    starts: Integers
+    alike: Integers
+
+    @classmethod
+    def of(cls, strata: Integers, groups: Integers) -> _Blocks:
+        """Those of rows, whose strata and groups are counted from 0."""
+        shape = (int(groups.max()) + 1, int(strata.max()) + 1)
+        pairs = groups * shape[1] + strata
+        counts = np.bincount(pairs, minlength=shape[0] * shape[1])
+        order, starts = np.argsort(pairs, kind="stable"), (np.cumsum(counts) - counts).reshape(shape)
+        counts = counts.reshape(shape)
+        sizes = counts.sum(axis=1)
+        pool = np.where(2 * counts.max(axis=1) > sizes, counts.argmax(axis=1), -1)
+        alike = np.unique(np.stack([pool, np.log2(sizes).astype(np.int64)]), axis=1, return_inverse=True)[1].ravel()
+        return cls(order, groups[order], strata[order], counts, starts, alike)
+
+    def sources(self, generator: np.random.Generator) -> Integers:
+        """The row whose error each row gets in one draw, int64 [sample].
+
+        It is of the same stratum where the group that comes to its place has one, otherwise any of that group. Rows of a stratum
+        fill more places again from their beginning, and begin at a random one.
+        """
+        donor = np.empty(len(self.alike), np.int64)
+        donor[np.argsort(self.alike, kind="stable")] = np.lexsort((generator.random(len(donor)), self.alike))
+        giver, offset = donor[self.group], generator.integers(0, self.counts.sum(axis=1))[donor][self.group]
+        has = self.counts[giver, self.stratum]
+        mine = self.starts[self.group, np.where(has > 0, self.stratum, 0)]
+        number, start = (
+            np.where(has > 0, has, self.counts[giver].sum(axis=1)),
+            self.starts[giver, np.where(has > 0, self.stratum, 0)],
+        )
+        rows = np.empty(len(self.order), np.int64)
+        rows[self.order] = self.order[start + (np.arange(len(rows)) - mine + offset) % number]
+        return rows
