@@ -13,6 +13,7 @@ from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.intervals import wilson
 from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluation_of
+from headstart.evaluation.ranked_rows import RankedRows
 from headstart.evaluation.selective import accuracy_coverage, answered_at, mistakes_p_value, rows_needed
 
 
@@ -78,14 +79,62 @@ def test_the_number_of_rows_needed_is_the_least(accuracy, mistakes):
 def test_the_p_value_is_that_of_the_binomial_test_and_of_groups_a_bound():
     correct = np.arange(80) >= 3
     exact = stats.binomtest(3, 80, 0.1, alternative="less").pvalue
-    assert mistakes_p_value(correct, np.arange(80), 0.9) == pytest.approx(exact)
+    assert p_value(correct, np.arange(80), 0.9) == pytest.approx(exact)
     groups = np.arange(80) // 2  # a mistake and a half of 40
     bentkus = math.e * stats.binom.cdf(2, 40, 0.1)
     mean = 1.5 / 40
     hoeffding = math.exp(-40 * (mean * math.log(mean / 0.1) + (1 - mean) * math.log((1 - mean) / 0.9)))
-    assert mistakes_p_value(correct, groups, 0.9) == pytest.approx(min(bentkus, hoeffding))
-    assert mistakes_p_value(np.zeros(0), np.zeros(0, np.int64), 0.9) == 1
-    assert mistakes_p_value(np.zeros(6), np.arange(6) // 2, 0.9) == 1
+    assert p_value(correct, groups, 0.9) == pytest.approx(min(bentkus, hoeffding))
+    assert p_value(np.zeros(0), np.zeros(0, np.int64), 0.9) == 1
+    assert p_value(np.zeros(6), np.arange(6) // 2, 0.9) == 1
+
+
+def p_value(correct: np.ndarray, groups: np.ndarray, accuracy: float, size: int | None = None) -> float:
+    """Of the first rows answered; of all where no size is given."""
+    ranked = RankedRows.of(np.linspace(1, 0.5, len(correct)), np.asarray(correct), groups)
+    return mistakes_p_value(ranked, len(correct) if size is None else size, accuracy)
+
+
+def test_of_groups_that_are_answered_in_part_the_promise_is_tested_and_not_the_mean_of_their_shares():
+    # ten groups of four, all answered and half of them wrong; thirty groups of four with one answered, always right
+    correct = np.array([1] * 30 + [0, 1] * 20 + [0] * 90)
+    groups = np.array([*range(30), *np.repeat(np.arange(30, 40), 4), *np.repeat(np.arange(30), 3)])
+    sums = np.array([-0.2 / 4] * 30 + [(2 - 0.8) / 4] * 10)  # of (wrong - alpha) / n over the answered rows of a group
+    assert sums.mean() > 0  # 20 of 70 answered rows are wrong
+    assert (10 * 0.5) / 40 < 0.2  # the mean over groups of the share that is wrong
+    assert p_value(correct, groups, 0.8, 70) == pytest.approx(1.0)
+    mean = 0.3 + np.array([-0.3 / 4] * 30 + [(2 - 1.2) / 4] * 10).mean()
+    bentkus = math.e * stats.binom.cdf(math.ceil(40 * mean), 40, 0.3)
+    hoeffding = math.exp(-40 * (mean * math.log(mean / 0.3) + (1 - mean) * math.log((1 - mean) / 0.7)))
+    assert p_value(correct, groups, 0.7, 70) == pytest.approx(min(1, bentkus, hoeffding))
+
+
+def test_single_answered_rows_of_larger_groups_are_not_tested_by_the_binomial_test():
+    correct, groups = np.ones(160), np.tile(np.arange(80), 2)
+    assert p_value(correct, groups, 0.9, 80) > 0.9**80
+    assert p_value(correct, groups, 0.9, 80) == pytest.approx(
+        min(math.e * stats.binom.cdf(4, 80, 0.1), math.exp(-80 * divergence(0.05, 0.1)))
+    )
+
+
+def divergence(share: float, allowed: float) -> float:
+    return share * math.log(share / allowed) + (1 - share) * math.log((1 - share) / (1 - allowed))
+
+
+def test_ranked_rows_are_sums_over_the_most_certain_ones():
+    generator = np.random.default_rng(0)
+    confidence, groups = np.round(generator.random(53), 1), generator.integers(0, 11, 53)
+    correct = generator.random(53) < 0.7
+    ranked = RankedRows.of(confidence, correct, groups)
+    counts = np.bincount(groups)
+    for threshold in (0.0, 0.35, 0.5, 0.9, 1.1):
+        chosen = confidence >= threshold
+        size = ranked.size_at(threshold)
+        assert size == chosen.sum()
+        assert ranked.num_units[size] == len(np.unique(groups[chosen]))
+        assert ranked.answered[size] == pytest.approx((1 / counts[groups[chosen]]).sum())
+        assert ranked.wrong[size] == pytest.approx((~correct[chosen] / counts[groups[chosen]]).sum())
+    assert not ranked.are_single
 
 
 def test_what_is_answered_is_as_accurate_as_was_asked_for_in_19_of_20_draws():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import headstart
+from headstart.core.errors import DataError, PlanError
 from headstart.evaluation.selective import answered_at
-from headstart.runs.calibrated import FILE, calibration_in
+from headstart.runs.calibrated import FILE, Asked, calibration_in
+from headstart.serving import versions
+from headstart.serving.refusals import RefusedError
+from headstart.serving.versions import Stamp, Version
+from headstart.serving.wanted import Wanted
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +48,33 @@ def test_what_cannot_be_had_is_refused_in_a_sentence(server_of, serving, picture
     (run_folder / "predictions.parquet").unlink()
     answer = serving(run_folder).post("/predict?sets=0.9", files=[picture()])
     assert answer.json()["error"].startswith("This model keeps no out-of-fold predictions, which calibrate prediction sets")
+
+
+def test_the_rules_that_were_used_last_are_kept_and_refusals_too(monkeypatch):
+    plan = SimpleNamespace(without_label_errors=False)
+    stand_in = SimpleNamespace(classes=("a",), plan=plan)
+    version = Version("", Stamp("model", (0,), None), stand_in, stand_in, {})
+    made = []
+
+    def asked_of(*given, at_accuracy, **options):
+        made.append(at_accuracy)
+        if at_accuracy == 2:
+            raise PlanError("no accuracy")
+        if at_accuracy == 0.999:
+            raise DataError("too few")
+        return Asked()
+
+    monkeypatch.setattr(versions, "asked_of", asked_of)
+    monkeypatch.setattr(versions, "MOST_RULES", 3)
+    for accuracy in (0.5, 0.6, 0.5, 0.7, 0.8, 0.5):  # 0.6 was used the longest ago when 0.8 comes
+        version.asked(Wanted(at_accuracy=accuracy))
+    assert made == [0.5, 0.6, 0.7, 0.8]
+    for accuracy, code in ((2.0, "bad-argument"), (0.999, "not-calibrated")) * 2:
+        with pytest.raises(RefusedError) as error:
+            version.asked(Wanted(at_accuracy=accuracy))
+        assert (error.value.status, error.value.code) == (422, code)
+    assert made[4:] == [2.0, 0.999]
+    assert len(version.rules) == 3
 
 
 def test_a_gallery_gives_no_sets(serving, picture, tmp_path):

@@ -55,7 +55,8 @@ AtAccuracy = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Give a label only where the model is sure enough for this share of labels to be right, with 95 % confidence: 0.95.",
+        help="Give a label only where the model is sure enough for this share of labels to be right, approximately with 95 % "
+        "confidence, for images like the labeled ones: 0.95.",
         show_default=False,
     ),
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from headstart.core.rows import row_slices
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
 from headstart.evaluation.conformity import CONFORMITY, ConformityScore, never_empty
+from headstart.evaluation.ranked_rows import RankedRows
 
 DEFAULT_SCORE = "lac"
 LEVELS = (0.8, 0.9, 0.95)
@@ -60,10 +62,15 @@ class Calibration:
         scores = {name: _of_truth(score, known) for name, score in CONFORMITY.all().items()}
         return cls(known.labels, known.groups, np.asarray(known.probs.max(axis=1), np.float64), known.correct, scores)
 
-    @property
+    @cached_property
     def num_units(self) -> int:
         """Number of groups."""
         return len(np.unique(self.groups))
+
+    @cached_property
+    def ranked(self) -> RankedRows:
+        """The rows sorted by their confidence."""
+        return RankedRows.of(self.confidence, self.correct, self.groups)
 
     def write(self, path: Path) -> None:
         """Write one file, atomically."""
@@ -119,7 +126,8 @@ def set_rule(
     """The rule by which sets of new images hold their true class with that probability.
 
     What holds: where one model made all scores and had learned from none of the rows (one fold was held out, and the model is
-    that of the fold), an image of a new group is covered with probability `level` or more, whatever the model and the data are.
+    that of the fold), an image of a new group is covered with probability `level` or more, if these rows chose neither the recipe
+    nor a temperature. In a run they choose the recipe, so that this holds approximately.
     Out-of-fold scores are those of several models, each compared on rows that it has not learned from, and new images are
     predicted by one that has learned from all. The coverage then tends to the level for a fit that hardly changes with a part of
     its rows, and no bound holds for every fit: that of CV+, about 2 * level - 1, would need the models of all folds, and a run
@@ -146,7 +154,9 @@ def set_rule(
     Reference: Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 2015; Barber, Candes,
         Ramdas & Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 2021 (CV+, and the jackknife under
         stability); Lee, Barber & Willett, "Distribution-free inference with hierarchical data", arXiv 2306.06342, 2023 (groups).
-    Differs: the out-of-fold scores calibrate the final model in place of the models of the folds.
+    Differs: the out-of-fold scores calibrate the final model in place of the models of the folds. The recipe, the temperature and
+        corrections for class shares may have been fitted by the same rows, and where several models of folds predict together in
+        place of one fitted to all, their mean is calibrated by the scores of the single ones.
     """
     if not 0.0 < level < 1.0:
         raise PlanError(f"sets = {level:g} is not a share of images. Give more than 0 and less than 1, such as 0.9.")

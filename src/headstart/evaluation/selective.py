@@ -14,6 +14,7 @@ from headstart.core.predictions import Predictions
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.intervals import wilson
+from headstart.evaluation.ranked_rows import RankedRows
 
 LEVEL = 0.05
 """Probability with which the accuracy of what is answered may be below what was asked for."""
@@ -96,10 +97,10 @@ def _independent_rows(correct: Floats, groups: Integers) -> float:
 def answered_at(calibration: Calibration, accuracy: float) -> Answered:
     """The least threshold on the probability such that what is answered above it is right with that accuracy.
 
-    With 95 % confidence over the labeled images, new images of the same kind whose most probable class reaches the threshold are
+    With approximately 95 % confidence, new images like the labeled ones whose most probable class reaches the threshold are
     labeled right at least that often. Thresholds are tested from a high one downwards until one fails; the last one before it
     comes back. Each test is exact for independent images that a model had not learned from (binomial), and has a bound where
-    images come in groups, which then count once each. As for prediction sets, the models that predicted out of fold stand for
+    images come in groups, which then weigh the same each. As for prediction sets, the models that predicted out of fold stand for
     the final one. The first threshold that is tested depends on the certainty of the labeled images, not on their labels.
 
     Args:
@@ -127,11 +128,12 @@ def answered_at(calibration: Calibration, accuracy: float) -> Answered:
         )
     found: float | None = None
     at_start = _rows_at_start(accuracy, calibration.num_units)
+    ranked = calibration.ranked
     for threshold in reversed(THRESHOLDS):
-        chosen = calibration.confidence >= threshold
-        if len(np.unique(calibration.groups[chosen])) < at_start:
+        size = ranked.size_at(threshold)
+        if ranked.num_units[size] < at_start:
             continue
-        if mistakes_p_value(calibration.correct[chosen], calibration.groups[chosen], accuracy) > LEVEL:
+        if mistakes_p_value(ranked, size, accuracy) > LEVEL:
             break
         found = threshold
     if found is None:
@@ -162,24 +164,33 @@ def _rows_at_start(accuracy: float, num_units: int) -> int:
     return max(enough, math.ceil(SHARE_AT_START * num_units)) if num_units >= enough else rows_needed(accuracy, 0)
 
 
-def mistakes_p_value(correct: Floats, groups: Integers, accuracy: float) -> float:
-    """The p-value of the hypothesis that rows like these are right less often than that.
+def mistakes_p_value(ranked: RankedRows, size: int, accuracy: float) -> float:
+    """The p-value of the hypothesis that new images are answered right less often than that.
 
-    Binomial where every row is its own group. Where groups have several rows, the mean of the groups' shares of mistakes is
-    tested, by the Hoeffding-Bentkus bound, as these shares lie between 0 and 1.
+    Binomial where every row is its own group. Else each group has the sum, over its answered rows, of (wrong - alpha) / n, where
+    alpha is 1 - accuracy and n the number of all rows of the group. The mean of these sums is above 0 exactly where a row that is
+    drawn from a new group, and answered, is wrong with a probability above alpha; that is tested. The sums lie between -alpha and
+    1 - alpha, so that the Hoeffding-Bentkus bound holds once alpha is added. Groups without an answered row are left out, as the
+    labels do not decide which these are.
+
+    Args:
+        ranked: The rows of the whole calibration.
+        size: So many of the most certain ones are answered.
+        accuracy: What is wanted.
+
+    Returns:
+        The p-value.
 
     Reference: Bates, Angelopoulos, Lei, Malik & Jordan, "Distribution-Free, Risk-Controlling Prediction Sets", Journal of the ACM
         2021 (the Hoeffding-Bentkus bound).
     """
-    wrong = 1 - np.asarray(correct, np.float64)
-    if not len(wrong):
+    if not size:
         return 1.0
-    allowed = 1 - accuracy
-    _, unit, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(counts) == len(wrong):
-        return float(bdtr(round(float(wrong.sum())), len(wrong), allowed))
-    num = len(counts)
-    mean = float((np.bincount(unit, wrong) / counts).mean())
+    allowed, wrong = 1 - accuracy, float(ranked.wrong[size])
+    if ranked.are_single:
+        return float(bdtr(round(wrong), size, allowed))
+    num = int(ranked.num_units[size])
+    mean = allowed + (wrong - allowed * float(ranked.answered[size])) / num
     bentkus = math.e * float(bdtr(math.ceil(num * mean - 1e-9), num, allowed))
     return min(1.0, bentkus, math.exp(-num * _divergence(min(mean, allowed), allowed)))
 

@@ -74,7 +74,9 @@ Sets = Annotated[
 ]
 AtAccuracy = Annotated[
     float | None,
-    Query(gt=0, lt=1, description="Give a label only where the model is sure enough for labels to be right so often."),
+    Query(
+        gt=0, lt=1, description="Give a label only where the model is sure enough for labels to be right approximately so often."
+    ),
 ]
 
 

@@ -60,7 +60,7 @@ class Version:
         run: The run, whose parts were read.
         card: What users may know.
         calibration: What prediction sets and a wanted accuracy need; None where there is none.
-        rules: What was asked before.
+        rules: What was asked before, or why it was refused, the least recently used first.
     """
 
     identity: str
@@ -69,21 +69,28 @@ class Version:
     run: Run = field(repr=False)
     card: dict[str, Any] = field(repr=False)
     calibration: Calibration | None = field(repr=False, default=None)
-    rules: dict[Wanted, Asked] = field(repr=False, default_factory=dict)
+    rules: dict[Wanted, Asked | RefusedError] = field(repr=False, default_factory=dict)
 
     def asked(self, wanted: Wanted) -> Asked:
         """The rules of what is wanted; `RefusedError` where the model cannot give it."""
-        if wanted not in self.rules:
-            if len(self.rules) >= MOST_RULES:
-                self.rules.clear()
-            try:
-                self.rules[wanted] = asked_of(
-                    self.calibration, self.model.classes, "This model", left_out=self.run.plan.without_label_errors,
-                    **wanted._asdict(),
-                )  # fmt: skip
-            except HeadstartError as error:
-                raise RefusedError(422, "not-calibrated", str(error)) from None
-        return self.rules[wanted]
+        found = self.rules.pop(wanted, None) or self._rules_of(wanted)
+        while len(self.rules) >= MOST_RULES:
+            self.rules.pop(next(iter(self.rules)))
+        self.rules[wanted] = found
+        if isinstance(found, RefusedError):
+            raise RefusedError(found.status, found.code, found.sentence)
+        return found
+
+    def _rules_of(self, wanted: Wanted) -> Asked | RefusedError:
+        try:
+            return asked_of(
+                self.calibration, self.model.classes, "This model", left_out=self.run.plan.without_label_errors,
+                **wanted._asdict(),
+            )  # fmt: skip
+        except PlanError as error:
+            return RefusedError(422, "bad-argument", str(error))
+        except HeadstartError as error:
+            return RefusedError(422, "not-calibrated", str(error))
 
     @property
     def sides(self) -> tuple[int, ...]:

@@ -51,7 +51,8 @@ def predict(
     the labeled ones; see `headstart.evaluation.conformal.set_rule` for what holds. `set_score` is the conformity score: "lac"
     gives the smallest sets, some of which may be empty; those of "aps" and "raps" never are. `sets_by_class` asks for that share
     of the images of each class. With `at_accuracy` = 0.95 images get a label only from a probability on from which labels are
-    right at least that often, with 95 % confidence; others have the label None and a `best_guess`.
+    right at least that often, approximately with 95 % confidence, for images like the labeled ones; others have the label None
+    and a `best_guess`.
     """
     loaded = Run.load(run, first=True)
     model, origin = loaded.model, str(loaded.folder)
