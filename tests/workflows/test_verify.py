@@ -20,6 +20,7 @@ from headstart.export.card import in_language
 from headstart.runs import provenance
 from headstart.runs.manifest import images_in, lines_of_images
 from headstart.runs.workspace import Workspace
+from headstart.workflows import fit as workflow
 
 
 def shaded(folder: Path, count: int, seed: int) -> None:
@@ -245,3 +246,15 @@ def test_the_manifest_reads_no_picture(home, monkeypatch):
     monkeypatch.setattr(FileImages, "content_key", refuse)
     run = headstart.fit(task, method="ridge", pretrained="pixels", out="again")
     assert len(images_in(run.folder)) == 28
+
+
+def test_a_run_that_has_a_report_has_a_manifest(home, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workflow, "report_html", killed)
+        with pytest.raises(KeyboardInterrupt):
+            headstart.fit("learned", method="ridge", pretrained="pixels", out="killed")
+    assert not Path("killed/report.html").exists()
+    assert headstart.verify("killed").same

@@ -37,10 +37,10 @@ def verify(
         for kind in found.kinds
     ]
     numbers = ("checked", "different", "not checked")
-    blocks: list[RenderableType] = [said(found.sentence, style="bold"), "", table(("kind", *numbers), rows, right=numbers), ""]
-    for kind in found.kinds:
-        blocks += [said(one.sentence) for one in kind.mismatches[:MOST_SHOWN]]
-        left = len(kind.mismatches) - MOST_SHOWN
+    blocks: list[RenderableType] = [said(found.sentence, style="bold"), "", table(("kind", *numbers), rows, right=numbers)]
+    for mismatches in filter(None, (kind.mismatches for kind in found.kinds)):
+        blocks += ["", *(said(one.sentence) for one in mismatches[:MOST_SHOWN])]
+        left = len(mismatches) - MOST_SHOWN
         blocks += [said(f"{left:,} more of this kind; --json names all.")] if left > 0 else []
     blocks += ["", facts([("Manifest", f"SHA-256 {found.manifest}")])]
     answer(as_json, {**found.to_dict(), "same": found.same, "sentence": found.sentence}, *blocks)

@@ -334,7 +334,7 @@ class Workspace:
         self.vouch_for(CARD)
 
     def write_manifest(self, images: UsedImages) -> None:
-        """Write what the run used, and the hash of each of its files as they are now: the last thing that a run does."""
+        """Write what the run used, and the hash of each of its files as they are now; only the report comes later."""
         write_atomically(self.path(IMAGES), lines_of_images(images.rows))
         self.write(manifest_of(self.run, images).with_files(self.folder))
 

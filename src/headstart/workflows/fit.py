@@ -24,6 +24,7 @@ from headstart.evaluation.out_of_fold import evaluation_out_of_fold
 from headstart.evaluation.protocols import evaluate, with_test_as_train
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.evaluation.slice_report import with_slices
+from headstart.export.card import run_card
 from headstart.methods import METHODS
 from headstart.planning.cross_validation import num_finished
 from headstart.planning.deciding.chosen import evaluation_of_chosen
@@ -39,6 +40,7 @@ from headstart.planning.fitting import (
 from headstart.planning.improving.learning_rate import with_found_learning_rate
 from headstart.planning.plan import Plan
 from headstart.planning.unlabeled_audit import audited
+from headstart.report.html import report_html
 from headstart.runs.manifest import UsedImages
 from headstart.runs.origin import task_of
 from headstart.runs.provenance import images_of
@@ -50,7 +52,6 @@ from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.cluster import on_cluster
 from headstart.workflows.label_errors import write_label_errors
 from headstart.workflows.plans import plan_and_task
-from headstart.workflows.report import write_pages
 from headstart.workflows.track import tracked_run
 
 CHOSEN_ON_THEM = "The plan was chosen before, by these same images: the numbers may be optimistic."
@@ -135,13 +136,17 @@ def fit_task(
 
 
 def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
-    """Write `result.json`, the report, the card and the manifest; without a task the report shows only pictures in files."""
+    """Write `result.json`, the card, the manifest and, last, the report, by which a run counts as ended.
+
+    Without a task the report shows only pictures in files.
+    """
     use = executor().use
     if isinstance(use, ClusterUse):
         workspace.write(use.joined(workspace.run.cluster_use))
     run = workspace.write_result()
-    write_pages(workspace, run, task)
+    workspace.write_card(run_card(run, task))
     workspace.write_manifest(images)
+    workspace.write_report(report_html(run, task))
     return run
 
 
