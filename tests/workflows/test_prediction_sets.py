@@ -102,7 +102,9 @@ def test_a_run_without_out_of_fold_predictions_is_refused(runs, headstart_comman
 
 def test_a_run_without_label_errors_calibrates_nothing_and_says_why(runs, headstart_command):
     plan = headstart.Run.load("data").plan.model_copy(update={"without_label_errors": True})
-    headstart.fit(plan, out="left")
+    left = headstart.fit(plan, out="left")
+    assert headstart.Run.load("data").evaluation.prediction_sets
+    assert left.evaluation.prediction_sets == ()
     assert not (runs / "left" / "model" / FILE).exists()
     assert (runs / "left" / "predictions.parquet").exists()
     assert calibration_in(Path("left")) is None

@@ -58,7 +58,7 @@ def test_a_run_leaves_everything_it_promises(finished):
     assert names == {
         "request.json", "plan.toml", "task.json", "env.json", "findings.json", "ranking.json", "decision.json", "model",
         "predictions.parquet", "evaluation.json", "result.json", "report.html", "steps", "first_model.json",
-        "label_errors.json", "label_errors.csv",
+        "label_errors.json", "label_errors.csv", "card.md", "manifest.json", "images.sha256",
     }  # fmt: skip
     assert finished.plan.verdict == finished.decision.verdict == finished.result["verdict"]
     assert (finished.evaluation.split, finished.evaluation.num_images) == ("out of fold", 97)

@@ -155,8 +155,8 @@ def set_rule(
         Ramdas & Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 2021 (CV+, and the jackknife under
         stability); Lee, Barber & Willett, "Distribution-free inference with hierarchical data", arXiv 2306.06342, 2023 (groups).
     Differs: the out-of-fold scores calibrate the final model in place of the models of the folds. The recipe, the temperature and
-        corrections for class shares may have been fitted by the same rows, and where several models of folds predict together in
-        place of one fitted to all, their mean is calibrated by the scores of the single ones.
+        the shares of the members of an ensemble may have been fitted by the same rows; where several models of folds predict
+        together in place of one fitted to all, their mean is calibrated by the scores of the single ones.
     """
     if not 0.0 < level < 1.0:
         raise PlanError(f"sets = {level:g} is not a share of images. Give more than 0 and less than 1, such as 0.9.")

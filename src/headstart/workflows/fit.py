@@ -247,7 +247,8 @@ def _evaluated(task: Task, plan: Plan, workspace: Workspace) -> Evaluation:
         if model.detector_model:
             predictions = replace(predictions, p_values=model.p_values(task.test))
     if plan.without_label_errors:
-        evaluation = evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {SUSPECTS_LEFT_OUT}"})
+        said = f"{evaluation.protocol} {SUSPECTS_LEFT_OUT}"
+        evaluation = evaluation.model_copy(update={"protocol": said, "prediction_sets": ()})
     workspace.write_predictions(predictions)
     images = task.labeled if task.test is None else task.test
     return with_slices(evaluation, predictions, [images], workspace.run.model.backbone)
