@@ -1,0 +1,177 @@
+"""Drift in use: how often it is found where nothing changed, and how far the estimated accuracy is off where much did.
+
+Each draw takes some groups of a set as the labeled images, fits the ridge head to EfficientNet-Lite0's last layer with a novelty
+detector, and watches other images by the out-of-fold predictions, as a run does. "As they are": images of the same set; drift is
+to be found in a share of the draws that is the level. "Shifts": the same images under each corruption at a strength of its own,
+from the mildest to the middle one, and one draw with other class shares.
+
+Expected: drift in at most 5 % of draws as they are, up to chance; a mean absolute error of the estimated accuracy under 4 points
+over all shifts, printed beside that of each estimator alone, and of taking the held-out accuracy as it is.
+
+`python -m benchmarks.watching --seeds 12` keeps features in the cache, and what was predicted under each shift in
+OUT/watching_SET.npz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.coverage import NETWORK, drawn, task_of, vectors_of
+from benchmarks.protocol import arguments, mean_and_interval
+from headstart.backbones.catalog import card_of
+from headstart.backbones.input_size import input_pixels_for
+from headstart.backbones.loading import load_backbone
+from headstart.core.predictions import Predictions, joined
+from headstart.core.seeds import generator_for
+from headstart.core.types import Floats, Integers
+from headstart.data.corrupted import corrupted
+from headstart.data.corruptions import all_corruptions
+from headstart.data.images import Embeddings, ImageSet
+from headstart.data.reading import read_task
+from headstart.data.task import Task
+from headstart.evaluation.drift import drift_of
+from headstart.features.extract import features_of
+from headstart.features.store.transient import transient_features
+from headstart.methods.model import Model
+from headstart.methods.probe.ridge import Ridge
+from headstart.novelty.detector import fit_detector
+from headstart.training.settings import Training
+
+SETS = ("digits", "mnist", "fashion-mnist", "emoji")
+NUM_LABELED = 400
+NUM_NEW = 300
+LEVEL = 0.05
+STRENGTHS = 3
+"""Strengths from the mildest on that corruptions take in turn."""
+SHARES = "class shares"
+
+
+def fitted(task: Task, rows: Integers) -> Model:
+    """The ridge head of those labeled rows, with a novelty detector."""
+    part, backbone = task.restricted_to(rows), load_backbone("embeddings")
+    model = Ridge().fit(part, backbone, Training(seed=task.seed))
+    return replace(model, novelty_detector=fit_detector(part, backbone))
+
+
+def conditions() -> dict[str, int]:
+    """Every corruption with its strength."""
+    return {name: 1 + place % min(STRENGTHS, len(one.levels)) for place, (name, one) in enumerate(all_corruptions().items())}
+
+
+def corrupted_vectors(place: str, rows: Integers, most: int) -> Iterator[tuple[str, ImageSet]]:
+    """The feature vectors of some rows of a set under each corruption."""
+    task = read_task(place, test=None if place == "fashion-mnist" else 0)
+    some = task.train.spaced(most).take(rows)
+    backbone = load_backbone(NETWORK, input_pixels=input_pixels_for(card_of(NETWORK), task))
+    for name, strength in conditions().items():
+        features = features_of(corrupted(some, name, strength), backbone)
+        vectors = Embeddings(np.array(features.penultimate[:], np.float32), f"{place} {name}", np.arange(len(some)))
+        yield name, ImageSet(vectors, some.classes, some.labels, some.groups)
+
+
+def watched(task: Task, new: ImageSet, models: tuple[Model, Predictions], kept: dict[str, Floats]) -> dict[str, float]:
+    """What drift says of new rows, and the truth; predictions are put into `kept`."""
+    model, held_out = models
+    truth = np.array([task.classes.index(new.classes[label]) for label in new.labels])
+    predictions = model.predict_with_p_values(new)
+    arrays = {"probs": predictions.probs, "truth": truth, "held out": held_out.probs, "labels": held_out.labels}
+    kept |= {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+    kept |= {} if predictions.p_values is None else {"p values": predictions.p_values}
+    drift = drift_of(held_out, predictions, model.least_p_value, "out of fold", LEVEL, task.seed)
+    true, estimate = float((predictions.predicted == truth).mean()), drift.estimated_accuracy
+    return {
+        "found": float(drift.found),
+        **{f"p {one.name}": one.p_value for one in drift.tests},
+        "true": true,
+        "covered": float(estimate.low <= true <= estimate.high),
+        "error estimated": estimate.value - true,
+        "error of held-out accuracy": drift.learned_accuracy.value - true,
+        **{f"error {name}": value - true for name, value in drift.estimates.items()},
+    }
+
+
+def models_of(task: Task) -> tuple[Model, Predictions]:
+    """The model of all labeled rows, and predictions out of fold."""
+    with transient_features():
+        held_out = [fitted(task, fold.fit).predict(task.labeled.take(fold.held_out)) for fold in task.folds]
+        return fitted(task, np.arange(len(task.labeled))), joined(held_out)
+
+
+def other_shares(new: ImageSet, seed: int) -> Integers:
+    """Rows in which the first half of the classes is four times as frequent as before, against the others."""
+    often = np.isin(new.labels, np.unique(new.labels)[::2])
+    generator = generator_for(seed, "watching", "shares")
+    return np.flatnonzero(often | (generator.uniform(size=len(new)) < 0.25))
+
+
+def shifted(place: str, rows: ImageSet, most: int, out: Path) -> Iterator[dict[str, object]]:
+    """One draw of a set under every shift."""
+    kept: dict[str, Floats] = {}
+    labeled, others = drawn(rows, NUM_LABELED, 0)
+    task = task_of(rows, labeled, 0)
+    models = models_of(task)
+    chosen = np.sort(generator_for(0, "watching", place).permutation(others)[:NUM_NEW])
+    new = rows.take(chosen)
+    every = [("none", new), (SHARES, new.take(other_shares(new, 0))), *corrupted_vectors(place, chosen, most)]
+    for name, vectors in every:
+        own: dict[str, Floats] = {}
+        found = watched(task, vectors, models, own)
+        kept |= {f"{name}/{key}": values for key, values in own.items()}
+        if name != "none":
+            yield {"set": place, "shift": name, **found}
+    np.savez_compressed(out / f"watching_{place}.npz", allow_pickle=False, **kept)
+
+
+def as_they_are(place: str, rows: ImageSet, seeds: int) -> Iterator[dict[str, object]]:
+    """Draws of a set in which nothing changed."""
+    for seed in range(1, seeds + 1):
+        labeled, others = drawn(rows, NUM_LABELED, seed)
+        task = task_of(rows, labeled, seed)
+        chosen = np.sort(generator_for(seed, "watching", place).permutation(others)[:NUM_NEW])
+        yield {"set": place, "seed": seed, **watched(task, rows.take(chosen), models_of(task), {})}
+
+
+def main() -> None:
+    """Print both tables."""
+    options = arguments(__doc__ or "", seeds=10, sets=SETS, rows=2_000)
+    alike: list[dict[str, object]] = []
+    shifts: list[dict[str, object]] = []
+    options.out.mkdir(parents=True, exist_ok=True)
+    for place in options.sets:
+        rows = vectors_of(place, options.rows)
+        alike += as_they_are(place, rows, options.seeds)
+        shifts += shifted(place, rows, options.rows, options.out)
+        for name, part in (("as they are", alike), ("shifts", shifts)):
+            print("\n".join(table(f"{place}, {name}", [one for one in part if one["set"] == place])), flush=True)
+    for name, part in (("as they are", alike), ("shifts", shifts)):
+        print("\n".join(table(f"all sets, {name}", part)))
+    print("\n".join(f"{one['set']} {one['shift']}: {_numbers(one)}" for one in shifts))
+
+
+def table(title: str, rows: list[dict[str, object]]) -> list[str]:
+    """Shares of found drift and covered accuracies, and mean absolute errors."""
+    lines = [f"\n{title}, {len(rows)} draws"]
+    for name in (name for name in rows[0] if name not in ("set", "seed", "shift", "true")):
+        values = np.array([one[name] for one in rows], np.float64)
+        if name.startswith("p "):
+            lines.append(f"  {name}: at most {LEVEL} in {(values <= LEVEL).mean():.1%}")
+        elif name.startswith("error"):
+            mean, low, high = mean_and_interval(np.abs(values).tolist())
+            lines.append(
+                f"  {name}: mean absolute {100 * mean:.1f} [{100 * low:.1f}, {100 * high:.1f}], mean {100 * values.mean():+.1f}"
+            )
+        else:
+            lines.append(f"  {name}: {values.mean():.1%}")
+    return lines
+
+
+def _numbers(row: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in row.items() if isinstance(value, float))
+
+
+if __name__ == "__main__":
+    main()
