@@ -34,6 +34,7 @@ from headstart.data.images import Embeddings, ImageSet
 from headstart.data.reading import read_task
 from headstart.data.task import Task
 from headstart.evaluation.drift import drift_of
+from headstart.evaluation.intervals import wilson
 from headstart.features.extract import features_of
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import Model
@@ -81,7 +82,9 @@ def watched(task: Task, new: ImageSet, models: tuple[Model, Predictions], kept: 
     arrays = {"probs": predictions.probs, "truth": truth, "held out": held_out.probs, "labels": held_out.labels}
     kept |= {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     kept |= {} if predictions.p_values is None else {"p values": predictions.p_values}
-    drift = drift_of(held_out, predictions, model.least_p_value, "out of fold", LEVEL, task.seed)
+    learned = wilson(float(held_out.correct.sum()), len(held_out))
+    given = held_out, predictions, model.least_p_value, "out of fold", learned
+    drift = drift_of(*given, same_model=False, level=LEVEL, seed=task.seed)
     true, estimate = float((predictions.predicted == truth).mean()), drift.estimated_accuracy
     return {
         "found": float(drift.found),

@@ -12,12 +12,14 @@ from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
 from headstart.evaluation.accuracy_estimators import ACCURACY_ESTIMATORS
 from headstart.evaluation.accuracy_estimators.average_thresholded_confidence import average_thresholded_confidence
+from headstart.evaluation.accuracy_estimators.confidence_optimal_transport import confidence_optimal_transport
 from headstart.evaluation.accuracy_estimators.difference_of_confidence import difference_of_confidence
-from headstart.evaluation.drift import Drift, drift_of
+from headstart.evaluation.drift import Drift, drift_of, unusual_share
 from headstart.evaluation.drift_inputs import DriftInputs
 from headstart.evaluation.drift_tests import DRIFT_TESTS
 from headstart.evaluation.drift_tests.novelty import novelty
 from headstart.evaluation.drift_tests.predicted_classes import predicted_classes
+from headstart.evaluation.intervals import wilson
 
 CLASSES = ("a", "b", "c")
 CALIBRATED = 199
@@ -35,8 +37,10 @@ def predicted(num: int, seed: int, shares=(0.5, 0.3, 0.2), sharp: float = 2.0, u
     return Predictions(names, CLASSES, labels, probs, probs, np.arange(num), p_values)
 
 
-def compared(new: Predictions, level: float = 0.05) -> Drift:
-    return drift_of(predicted(400, 1), new, 1 / (1 + CALIBRATED), "test", level, 0)
+def compared(new: Predictions, level: float = 0.05, held_out: Predictions | None = None, *, same_model: bool = True) -> Drift:
+    held = held_out or predicted(400, 1)
+    learned = wilson(float(held.correct.sum()), len(held))
+    return drift_of(held, new, 1 / (1 + CALIBRATED), "test", learned, same_model=same_model, level=level, seed=0)
 
 
 def corrected(drift: Drift) -> dict[str, float]:
@@ -118,9 +122,8 @@ def test_rare_classes_are_counted_together_and_one_class_is_not_tested() -> None
 
 def test_class_shares_are_corrected_for_confusions() -> None:
     truth = (0.15, 0.3, 0.55)
-    drift = compared(predicted(2000, 7, shares=truth, sharp=3.0))
-    held = drift_of(predicted(2000, 1, sharp=3.0), predicted(2000, 7, shares=truth, sharp=3.0), 1 / 200, "test", 0.05, 0)
-    assert [one.name for one in drift.class_shares] == list(CLASSES)
+    held = compared(predicted(2000, 7, shares=truth, sharp=3.0), held_out=predicted(2000, 1, sharp=3.0))
+    assert [one.name for one in held.class_shares] == list(CLASSES)
     for share, true in zip(held.class_shares, truth, strict=True):
         assert share.estimated.low - 0.01 <= true <= share.estimated.high + 0.01
     errors = [
@@ -136,7 +139,11 @@ def test_estimators_agree_with_their_formulas() -> None:
     assert difference_of_confidence(held, labels, new) == pytest.approx(0.75 - 0.75 + 0.8)
     assert average_thresholded_confidence(held, labels, new) == pytest.approx(0.5)  # 0.7 is the threshold: above it are 3 of 4
     assert difference_of_confidence(held, labels, np.array([[0.5, 0.5]])) == pytest.approx(0.5)
-    assert set(ACCURACY_ESTIMATORS.names()) == {"average_thresholded_confidence", "difference_of_confidence"}
+    assert set(ACCURACY_ESTIMATORS.names()) == {
+        "average_thresholded_confidence",
+        "confidence_optimal_transport",
+        "difference_of_confidence",
+    }
 
 
 def test_the_difference_of_confidence_follows_a_fall_of_accuracy_of_a_calibrated_model() -> None:
@@ -165,4 +172,46 @@ def test_few_images_are_refused() -> None:
         compared(predicted(19, 1))
     assert str(caught.value) == "There are 19 new images, and 20 or more are needed to tell whether anything changed."
     with pytest.raises(DataError, match="19 labeled images that were held out"):
-        drift_of(predicted(19, 1), predicted(30, 1), 1 / 200, "test", 0.05, 0)
+        compared(predicted(30, 1), held_out=predicted(19, 1))
+
+
+def test_where_models_of_folds_predicted_confidence_is_not_compared() -> None:
+    drift = compared(predicted(300, 3, sharp=0.8), same_model=False)
+    assert set(corrected(drift)) == {"novelty", "predicted_classes"}
+
+
+def test_the_share_of_unusual_images_is_not_overestimated() -> None:
+    draw = np.random.default_rng(0)
+    usual = [unusual_share(draw.uniform(size=300)) for _ in range(100)]
+    assert np.mean(np.array(usual) > 0) <= 0.1
+    mixed = np.concatenate([draw.uniform(size=180), draw.uniform(0, 0.01, 120)])
+    assert 0.25 < unusual_share(mixed) <= 0.42
+
+
+def test_transport_finds_out_a_model_that_names_one_class_for_everything() -> None:
+    held = predicted(600, 1, sharp=5.0)
+    one_class = np.tile([0.98, 0.01, 0.01], (300, 1))
+    assert difference_of_confidence(held.probs, held.labels, one_class) > 0.9
+    assert confidence_optimal_transport(held.probs, held.labels, one_class) == pytest.approx(0.5, abs=0.1)
+    assert confidence_optimal_transport(held.probs, held.labels, held.probs) == pytest.approx(held.correct.mean())
+
+
+def test_unusual_images_are_estimated_by_transport_and_usual_ones_by_confidence() -> None:
+    new = predicted(300, 5)
+    every = replace(new, p_values=np.full(300, 1 / (1 + CALIBRATED)))
+    none = replace(new, p_values=np.linspace(0.01, 1, 300))
+    strange, usual = compared(every), compared(none)
+    assert usual.estimated_accuracy.value == usual.estimates["difference_of_confidence"]
+    share, estimates = strange.unusual, strange.estimates
+    assert 0.85 < share < 1
+    assert strange.estimated_accuracy.value == pytest.approx(
+        share * estimates["confidence_optimal_transport"] + (1 - share) * estimates["difference_of_confidence"]
+    )
+
+
+def test_an_estimate_without_an_error_is_as_uncertain_as_what_was_learned() -> None:
+    probs = np.tile([0.999, 0.0005, 0.0005], (20, 1))
+    sure = replace(predicted(20, 1), labels=np.zeros(20, np.int64), probs=probs, p_values=None)
+    drift = compared(sure, held_out=sure)
+    assert drift.estimated_accuracy.high == 1.0
+    assert drift.estimated_accuracy.low == pytest.approx(drift.learned_accuracy.low)

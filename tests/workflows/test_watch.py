@@ -112,3 +112,22 @@ def test_what_cannot_be_compared_is_refused(run: Run, tmp_path: Path) -> None:
             watch(run.folder, folder)
     finally:
         (tmp_path / "kept.parquet").rename(run.folder / "predictions.parquet")
+
+
+def test_files_of_feature_vectors_are_watched_as_pictures_are(tmp_path: Path, headstart_command) -> None:
+    draw = np.random.default_rng(0)
+    centers = draw.normal(size=(3, 8)) * 2
+
+    def written(name: str, num: int, offset: float = 0.0) -> Path:
+        labels = draw.integers(0, 3, num)
+        rows = (centers[labels] + draw.normal(size=(num, 8)) + offset).astype(np.float32)
+        np.savez(tmp_path / name, features=rows, labels=np.array(["a", "b", "c"])[labels])
+        return tmp_path / name
+
+    run = headstart.fit(written("own.npz", 200), method="ridge", pretrained="embeddings", out=tmp_path / "run")
+    alike, other = written("alike.npz", 90), written("other.npz", 90, offset=3.0)
+    assert not watch(run, alike).drift.found
+    assert watch(run, [alike, other]).drift.num_images == 180
+    assert headstart_command("watch", str(run.folder), str(other), "--strict").code == 1
+    with pytest.raises(DataError, match="holds no feature vectors"):
+        watch(run, pictures(tmp_path / "pictures", others()[:30]))

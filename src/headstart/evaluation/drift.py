@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,20 +14,26 @@ from headstart.core.records import Record
 from headstart.core.seeds import generator_for
 from headstart.core.types import Floats, Integers
 from headstart.evaluation.accuracy_estimators import ACCURACY_ESTIMATORS
+from headstart.evaluation.accuracy_estimators.confidence_optimal_transport import confidence_optimal_transport
+from headstart.evaluation.accuracy_estimators.difference_of_confidence import difference_of_confidence
 from headstart.evaluation.drift_inputs import DriftInputs
 from headstart.evaluation.drift_tests import DRIFT_TESTS
-from headstart.evaluation.intervals import wilson
+from headstart.evaluation.intervals import bootstrap_weights, wilson
 from headstart.novelty.detector import UNUSUAL
 from headstart.shift.label_shift import class_shares, confused_shares
 
 FEWEST_IMAGES = 20
 """New images from which drift can be tested, and held-out ones. Chosen, not measured."""
-DRAWS = 500
-"""Of the bootstrap: the ends of an interval are then known to about a tenth of its width."""
+DRAWS = 200
+"""Of the bootstrap: a standard error is then known to a twentieth."""
 ERRORS_95 = 1.96
 """Standard errors on either side of an estimate that make a 95 % interval."""
-SHIFT_ERROR = 0.08
-"""Standard deviation of what chance does not explain in the error of an estimated accuracy where drift was found."""
+SHIFT_ERROR = 0.10
+"""Standard deviation of what chance does not explain in the error of an estimated accuracy where drift was found
+(`python -m benchmarks.watching`)."""
+BAND_95 = 1.358
+"""A distribution function that is estimated from n rows is off by more than this over the square root of n in 5 % of draws
+(Kolmogorov)."""
 
 
 class DriftTestResult(Record):
@@ -72,8 +79,10 @@ class Drift(Record):
         unknown: Share of new images with a conformal p-value below 0.05, which a twentieth of known images have; None without a
             novelty detector.
         learned_accuracy: On the held-out images.
-        estimated_accuracy: On the new ones, without labels.
+        estimated_accuracy: On the new ones, without labels: by the difference of confidence for those that look as usual, by
+            optimal transport for the share `unusual`.
         estimates: The same by each estimator alone, by name.
+        unusual: Share of the new images, at least, that look less usual than those learned from; 0 without a novelty detector.
     """
 
     num_images: int
@@ -86,6 +95,7 @@ class Drift(Record):
     learned_accuracy: Estimate
     estimated_accuracy: Estimate
     estimates: dict[str, float]
+    unusual: float = 0.0
 
     @property
     def found(self) -> bool:
@@ -109,7 +119,17 @@ def named(test: str) -> str:
     return test.replace("_", " ")
 
 
-def drift_of(held_out: Predictions, new: Predictions, least_p_value: float, split: str, level: float, seed: int) -> Drift:
+def drift_of(
+    held_out: Predictions,
+    new: Predictions,
+    least_p_value: float,
+    split: str,
+    learned: Estimate,
+    *,
+    same_model: bool,
+    level: float,
+    seed: int,
+) -> Drift:
     """How new images differ from held-out ones.
 
     Args:
@@ -117,6 +137,8 @@ def drift_of(held_out: Predictions, new: Predictions, least_p_value: float, spli
         new: The model's predictions of new images, with p-values where it has a novelty detector; labels are not read.
         least_p_value: As in `DriftInputs`.
         split: Of the held-out images.
+        learned: The accuracy on the held-out images.
+        same_model: As in `DriftInputs`.
         level: Level of all tests together.
         seed: Of the bootstrap.
 
@@ -129,11 +151,9 @@ def drift_of(held_out: Predictions, new: Predictions, least_p_value: float, spli
     for count, what in ((len(new), "new images"), (len(held_out), "labeled images that were held out")):
         if count < FEWEST_IMAGES:
             raise DataError(f"There are {count} {what}, and {FEWEST_IMAGES} or more are needed to tell whether anything changed.")
-    inputs = DriftInputs(held_out.probs, new.probs, least_p_value, new.p_values)
-    tests = _tests(inputs)
-    found = bool(tests) and tests[0].corrected <= level
-    flagged = None if new.p_values is None else float((new.p_values < UNUSUAL).sum())
-    estimate, estimates = _accuracy(held_out, new.probs, seed, drifted=found)
+    tests = _tests(DriftInputs(held_out.probs, new.probs, least_p_value, new.p_values, same_model))
+    unusual = 0.0 if new.p_values is None else unusual_share(new.p_values)
+    names = ACCURACY_ESTIMATORS.names()
     return Drift(
         num_images=len(new),
         num_held_out=len(held_out),
@@ -141,11 +161,22 @@ def drift_of(held_out: Predictions, new: Predictions, least_p_value: float, spli
         level=level,
         tests=tests,
         class_shares=_shares(held_out, new.probs, seed),
-        unknown=None if flagged is None else wilson(flagged, len(new)),
-        learned_accuracy=wilson(float(held_out.correct.sum()), len(held_out)),
-        estimated_accuracy=estimate,
-        estimates=estimates,
+        unknown=None if new.p_values is None else wilson(float((new.p_values < UNUSUAL).sum()), len(new)),
+        learned_accuracy=learned,
+        estimated_accuracy=_accuracy(held_out, new, learned, seed, drifted=bool(tests) and tests[0].corrected <= level),
+        estimates={name: ACCURACY_ESTIMATORS.get(name)(held_out.probs, held_out.labels, new.probs) for name in names},
+        unusual=unusual,
     )
+
+
+def unusual_share(p_values: Floats) -> float:
+    """The share of images, at least, that are less usual than known ones, by conformal p-values, float64 [row].
+
+    The largest excess of images with a p-value of at most P over the share P of known images, less what chance explains.
+    """
+    ranked = np.sort(p_values)
+    excess = float((np.arange(1, len(ranked) + 1) / len(ranked) - ranked).max())
+    return max(0.0, excess - BAND_95 / math.sqrt(len(ranked)))
 
 
 def _tests(inputs: DriftInputs) -> tuple[DriftTestResult, ...]:
@@ -159,34 +190,38 @@ def _tests(inputs: DriftInputs) -> tuple[DriftTestResult, ...]:
     return tuple(tests)
 
 
-def _accuracy(held_out: Predictions, probs: Floats, seed: int, *, drifted: bool) -> tuple[Estimate, dict[str, float]]:
-    """The mean of all estimators with a bootstrap interval, widened where drift was found; and each alone."""
-    generator = generator_for(seed, "estimated accuracy")
+def _accuracy(held_out: Predictions, new: Predictions, learned: Estimate, seed: int, *, drifted: bool) -> Estimate:
+    """As `Drift.estimated_accuracy`, at least as uncertain as the accuracy learned, and more where drift was found."""
 
-    def estimates(rows: Floats, labels: Integers, new: Floats) -> list[float]:
-        return [estimator(rows, labels, new) for estimator in ACCURACY_ESTIMATORS.all().values()]
+    def estimate(ours: Integers, theirs: Integers) -> float:
+        given = held_out.probs[ours], held_out.labels[ours], new.probs[theirs]
+        share = 0.0 if new.p_values is None else unusual_share(new.p_values[theirs])
+        usual = difference_of_confidence(*given)
+        return (1.0 - share) * usual + share * confidence_optimal_transport(*given) if share else usual
 
-    each = estimates(held_out.probs, held_out.labels, probs)
-    draws = []
-    for _ in range(DRAWS):
-        ours, theirs = (generator.integers(0, num, num) for num in (len(held_out), len(probs)))
-        draws.append(np.mean(estimates(held_out.probs[ours], held_out.labels[ours], probs[theirs])))
-    value = float(np.mean(each))
+    value = estimate(np.arange(len(held_out)), np.arange(len(new)))
+    draws = [estimate(ours, theirs) for ours, theirs in _resampled(held_out, len(new), seed)]
     half = ERRORS_95 * math.hypot(float(np.std(draws)), SHIFT_ERROR if drifted else 0.0)
-    return (
-        Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half)),
-        dict(zip(ACCURACY_ESTIMATORS.names(), each, strict=True)),
-    )
+    low, high = max(half, learned.value - learned.low), max(half, learned.high - learned.value)
+    return Estimate(value=value, low=max(0.0, value - low), high=min(1.0, value + high))
+
+
+def _resampled(held_out: Predictions, num_new: int, seed: int) -> Iterator[tuple[Integers, Integers]]:
+    """Draws of held-out rows, groups whole, and of new rows."""
+    generator = generator_for(seed, "drift")
+    for weights in bootstrap_weights(held_out.groups, None, DRAWS, generator):
+        for counts in weights:
+            yield np.repeat(np.arange(len(held_out)), counts.astype(np.int64)), generator.integers(0, num_new, num_new)
 
 
 def _shares(held_out: Predictions, probs: Floats, seed: int) -> tuple[ClassShare, ...]:
     """Class shares of the new images, with bootstrap intervals over both sets of rows."""
-    generator, num_classes = generator_for(seed, "class shares"), len(held_out.classes)
+    num_classes = len(held_out.classes)
     value = confused_shares(held_out.probs, held_out.labels, probs)
-    draws = []
-    for _ in range(DRAWS):
-        ours, theirs = (generator.integers(0, num, num) for num in (len(held_out), len(probs)))
-        draws.append(confused_shares(held_out.probs[ours], held_out.labels[ours], probs[theirs]))
+    draws = [
+        confused_shares(held_out.probs[ours], held_out.labels[ours], probs[theirs])
+        for ours, theirs in _resampled(held_out, len(probs), seed)
+    ]
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     learned, predicted = (class_shares(one, num_classes) for one in (held_out.labels, probs.argmax(axis=1)))
     return tuple(

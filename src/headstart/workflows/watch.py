@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,17 +11,23 @@ import numpy as np
 from headstart.backbones.catalog import provider_of
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, PlanError
+from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.given_images import AnyImages, given_images, pictures_of, vectors_of
 from headstart.data.images import Images, ImageSet
+from headstart.data.joined import JoinedImages
+from headstart.data.pixel_arrays import Given
+from headstart.data.readers.embeddings import Embeddings
 from headstart.data.scan import scan
 from headstart.evaluation.drift import Drift, drift_of
+from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.novelty.detector import UNUSUAL
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
+from headstart.workflows.fit import LEARNED_LATER
 
 Reason = Literal["unlike known images", "unsure"]
 
@@ -79,14 +86,35 @@ def watch(run: AnyRun, images: AnyImages, *, num: int = 20, level: float = 0.05,
             f"{finished.folder} has no predictions of held-out images to compare new ones with: no labeled image could be held "
             "out. Label some, and run again."
         )
-    given = given_images(images)
-    found = pictures_of(given) if provider_of(model.backbone.card).takes_pictures else vectors_of(given)
-    readable, unreadable = _readable(found)
+    given, unreadable = given_images(images), dict[str, str]()
+    if provider_of(model.backbone.card).takes_pictures:
+        readable, unreadable = _readable(pictures_of(given))
+    else:
+        readable = _vectors(given)
     rows = ImageSet(readable, model.classes, np.full(len(readable), UNLABELED, np.int64), np.arange(len(readable)))
     with stage("predicting new images"):
         new = model.predict_with_p_values(rows)
-    drift = drift_of(held_out, new, model.least_p_value, evaluation.split, level, seed)
+    drift = drift_of(
+        held_out, new, model.least_p_value, evaluation.split, evaluation.accuracy, same_model=_predicted_by_itself(evaluation),
+        level=level, seed=seed,
+    )  # fmt: skip
     return Watched(run=str(finished.folder), drift=drift, to_label=_to_label(new, num), unreadable=unreadable)
+
+
+def _predicted_by_itself(evaluation: Evaluation) -> bool:
+    """Whether the model that is kept predicted the held-out images, and has not learned from them since."""
+    return evaluation.split != OUT_OF_FOLD and LEARNED_LATER.partition("{")[0] not in evaluation.protocol
+
+
+def _vectors(given: Images | list[Given]) -> Images:
+    """The feature vectors of arrays or files."""
+    if isinstance(given, Images) or not all(isinstance(item, str | Path) for item in given):
+        return vectors_of(given)
+    reader, paths = Embeddings(), [str(path) for path in given]
+    unknown = next((path for path in paths if not reader.recognizes(path)), None)
+    if unknown is not None:
+        raise DataError(f"{unknown} holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file.")
+    return JoinedImages(tuple(reader.read_unsorted(path).images for path in paths))
 
 
 def _readable(images: Images) -> tuple[Images, dict[str, str]]:
