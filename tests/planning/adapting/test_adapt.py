@@ -195,7 +195,8 @@ def test_a_method_that_breaks_down_is_rejected_with_its_message(make_task, ident
 @pytest.mark.parametrize("num_labeled", [0, 20])
 def test_a_method_that_builds_on_candidates_gets_those_that_would_be_chosen(make_task, identity, steps, monkeypatch, num_labeled):
     task, others = make_task(3, move=moved, num_labeled=num_labeled)[0], ("domain_mean", "linear_monge", "bbse")
-    chosen = adaptation_to(task, identity, methods=others, steps=steps).chosen
+    without_labels = replace(task, train=task.train.take([]), unlabeled=task.pool)
+    chosen = adaptation_to(without_labels, identity, methods=others, steps=steps).chosen
     asked = []
     monkeypatch.setattr(Coral, "builds_on_candidates", True)
     monkeypatch.setattr(Coral, "built_on", lambda self, names: asked.append(names) or self)
@@ -203,6 +204,16 @@ def test_a_method_that_builds_on_candidates_gets_those_that_would_be_chosen(make
     assert asked == [chosen] != [UNADAPTED]
     assert found.candidates[-1].name == "coral"
     assert found.candidates[-1].scores["joint_match"] is not None
+    if not num_labeled:  # it joins those that it builds on, and takes no place of theirs
+        assert found.chosen == (*chosen, "coral")
+
+
+def test_what_there_is_no_time_for_chooses_nothing_to_build_on(make_task, identity, steps, monkeypatch):
+    monkeypatch.setattr(Coral, "builds_on_candidates", True)
+    monkeypatch.setattr(Coral, "predicted_seconds", lambda *_: 500.0)
+    monkeypatch.setattr(Coral, "built_on", lambda *_: pytest.fail("asked"))
+    found = adaptation_to(make_task(8, move=moved)[0], identity, methods=("coral",), minutes=2, steps=steps)
+    assert found.candidates[-1].rejection.startswith("it would take about 500 s")
 
 
 def test_a_method_that_can_build_on_none_is_not_fitted(make_task, identity, steps, monkeypatch):

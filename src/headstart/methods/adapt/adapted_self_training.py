@@ -53,8 +53,9 @@ class AdaptedSelfTraining(Method):
     trainer: str = "mcc"
 
     def built_on(self, chosen: tuple[str, ...]) -> Method | None:
-        """With the methods in closed form that were chosen as labelers; None where there is none but the unadapted one."""
-        able = tuple(kind for kind in chosen if METHODS.get(kind).cost == "closed form" and kind != "source_only")
+        """With the methods in closed form that were chosen as labelers; None where none of them maps features, as it assumes."""
+        kinds = {kind: METHODS.get(kind) for kind in chosen}
+        able = tuple(kind for kind, one in kinds.items() if one.cost == "closed form" and one.assumes == self.assumes)
         return self.model_copy(update={"labelers": able}) if able else None
 
     def fit(self, task: Task, backbone: Backbone, training: Training, workspace: Path | None = None) -> Model:

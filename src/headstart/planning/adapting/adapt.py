@@ -157,20 +157,21 @@ def _fitted(
         store = Steps(Path(folder)) if steps is None else steps
         fitter = CandidateFitter(pair, backbone, store, budget, training or Training(seed=task.seed), skip_reason)
         with dropping_begun():
-            candidates = _candidates(task, fitter, usable)
+            candidates = _candidates(fitter, usable)
         yield fitter, candidates
 
 
-def _candidates(task: Task, fitter: CandidateFitter, usable: Sequence[Method]) -> tuple[FittedCandidate, ...]:
-    """Every candidate; those that build on others, on those that would be chosen of the ones before them."""
-    fitter.begin([method for method in usable if not method.builds_on_candidates])
+def _candidates(fitter: CandidateFitter, usable: Sequence[Method]) -> tuple[FittedCandidate, ...]:
+    """Every candidate; those that build on others, on those that model selection chooses, without labels, of the ones before."""
+    fitter.begin(usable)
     found: tuple[FittedCandidate, ...] = ()
+
+    def chosen() -> tuple[str, ...]:
+        with unstoppable():
+            return ModelSelection(fitter.pair, found).chosen
+
     for method in usable:
-        if method.builds_on_candidates:
-            chosen = _decided(task, found, ModelSelection(fitter.pair, found).chosen).chosen
-            found = (*found, fitter.candidate_built_on(chosen, method))
-        else:
-            found = (*found, fitter.candidate(method))
+        found = (*found, fitter.candidate(method, chosen))
     return found
 
 

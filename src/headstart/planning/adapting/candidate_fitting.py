@@ -147,11 +147,12 @@ class CandidateFitter:
     spent_seconds: float = 0.0
     left_out: LeftOutCandidates = field(default_factory=lambda: LeftOutCandidates(subject="it "))
 
-    def candidate(self, method: Method) -> FittedCandidate:
+    def candidate(self, method: Method, choose: Callable[[], tuple[str, ...]] = tuple) -> FittedCandidate:
         """The candidate, fitted now or read from the steps.
 
         One that fails, would take too long or comes after trying had to end has the reason as its fault. `StoppedError` where
-        trying had to end before the unadapted model.
+        trying had to end before the unadapted model. `choose` gives the names that a method builds on; it is called if there is
+        time for the fit.
         """
         if self.skip_reason and method.kind() != UNADAPTED:
             return _unfitted(method, f"it was not fitted, as {self.skip_reason}")
@@ -161,7 +162,10 @@ class CandidateFitter:
             left = LONG_SECONDS if self.budget_seconds is None else self.budget_seconds - self.spent_seconds
             if needed > left and method.kind() != UNADAPTED:
                 return _unfitted(method, self.left_out.add(method.kind(), Price(needed), *account))
-            found = self._fitted(method)
+            built = method.built_on(choose()) if method.builds_on_candidates else method
+            if built is None:
+                return _unfitted(method, "no model that was adapted in closed form is accepted, on which it could build")
+            found = self._fitted(built)
         except StoppedError as stopped:
             if method.kind() == UNADAPTED:
                 raise
@@ -171,27 +175,23 @@ class CandidateFitter:
         self.spent_seconds += needed
         return found
 
-    def candidate_built_on(self, chosen: tuple[str, ...], method: Method) -> FittedCandidate:
-        """As `candidate`, for a method that builds on those that were chosen before it."""
-        made = method.built_on(chosen)
-        if made is None and not self.skip_reason:
-            return _unfitted(method, "no model that was adapted in closed form is accepted, on which it could build")
-        return self.candidate(made or method)
-
     def _predicted_seconds(self, method: Method) -> float:
         """Predicted seconds of the fit; nothing for closed forms, whose features are there."""
         stop_if_asked("interrupted")  # pricing takes a second: too long for who waits
         return method.predicted_seconds(self.pair.task, self.backbone, self.training)
 
     def begin(self, methods: Sequence[Method]) -> None:
-        """Begin the fits of gradient methods that the budget has room for, where works run elsewhere."""
+        """Begin the fits of gradient methods that the budget has room for, where works run elsewhere.
+
+        What builds on candidates begins later, and keeps its share of the budget.
+        """
         left = 0.0 if self.skip_reason else math.inf if self.budget_seconds is None else self.budget_seconds
         for method in methods if executor().is_remote else ():
             work = self._work(method)
             if work is not None:
                 with suppress(HeadstartError, StoppedError):  # `candidate` says so
                     left -= self._predicted_seconds(method)
-                    if left >= 0:
+                    if left >= 0 and not method.builds_on_candidates:
                         self.steps.begin("adapted", self._inputs(method), CandidateFit, work)
 
     def _work(self, method: Method) -> Work[CandidateFit] | None:

@@ -35,7 +35,7 @@ from headstart.methods import METHODS
 from headstart.planning.adapting import consensus
 from headstart.planning.adapting.adaptation import UNADAPTED, ValidatorScores
 from headstart.planning.adapting.candidate_fitting import FittedCandidate
-from headstart.planning.adapting.consensus import consensus_of
+from headstart.planning.adapting.consensus import agreeing_with, consensus_of
 from headstart.planning.adapting.domain_pair import MOST_ROWS, DomainPair
 from headstart.planning.adapting.shift_kind import LEVEL_OF_FIT, ShiftKind
 from headstart.shift.hypotheses import HYPOTHESES, Change, Domains, Hypothesis
@@ -185,8 +185,13 @@ class ModelSelection:
         for change in HYPOTHESES:
             members = self.agreeing.get(change, ())[: consensus.MOST_MEMBERS]
             if members and members != (UNADAPTED,):
-                found.append(self._explanation(change, members))
+                found.append(self._explanation(change, (*members, *agreeing_with(members, self._built_on(change), self.probs))))
         return tuple(found)
+
+    def _built_on(self, change: Change) -> list[str]:
+        """Candidates of an assumption that build on others: they are no evidence for those, and join them where they agree."""
+        usable = [METHODS.get(name) for name in self.probs if name not in self.faults]
+        return [one.kind() for one in usable if one.builds_on_candidates and one.assumes == change]
 
     @cached_property
     def agreeing(self) -> dict[str, tuple[str, ...]]:
@@ -195,9 +200,10 @@ class ModelSelection:
         The unadapted model is one of those that map features, where two of these are to agree.
         """
         by_change: dict[str, dict[str, Floats]] = {}
-        alone = sum(METHODS.get(name).assumes == "features" for name in self.probs if name not in self.faults) < 2
+        independent = [METHODS.get(name) for name in self.probs if name not in self.faults]
+        alone = sum(one.assumes == "features" and not one.builds_on_candidates for one in independent) < 2
         for name, probs in self.probs.items():
-            if name not in self.faults and not (alone and name == UNADAPTED):
+            if name not in self.faults and not (alone and name == UNADAPTED) and not METHODS.get(name).builds_on_candidates:
                 change = "features" if name == UNADAPTED else METHODS.get(name).assumes
                 by_change.setdefault(change, {})[name] = probs
         return {change: consensus_of(probs) for change, probs in by_change.items()}
