@@ -193,20 +193,18 @@ def test_transport_finds_out_a_model_that_names_one_class_for_everything() -> No
     one_class = np.tile([0.98, 0.01, 0.01], (300, 1))
     assert difference_of_confidence(held.probs, held.labels, one_class) > 0.9
     assert confidence_optimal_transport(held.probs, held.labels, one_class) == pytest.approx(0.5, abs=0.1)
-    assert confidence_optimal_transport(held.probs, held.labels, held.probs) == pytest.approx(held.correct.mean())
+    sure = np.eye(3)[held.labels]
+    assert confidence_optimal_transport(held.probs, held.labels, sure) == pytest.approx(1.0)
 
 
 def test_unusual_images_are_estimated_by_transport_and_usual_ones_by_confidence() -> None:
     new = predicted(300, 5)
-    every = replace(new, p_values=np.full(300, 1 / (1 + CALIBRATED)))
-    none = replace(new, p_values=np.linspace(0.01, 1, 300))
-    strange, usual = compared(every), compared(none)
-    assert usual.estimated_accuracy.value == usual.estimates["difference_of_confidence"]
-    share, estimates = strange.unusual, strange.estimates
-    assert 0.85 < share < 1
-    assert strange.estimated_accuracy.value == pytest.approx(
-        share * estimates["confidence_optimal_transport"] + (1 - share) * estimates["difference_of_confidence"]
-    )
+    strange = compared(replace(new, p_values=np.full(300, 1 / (1 + CALIBRATED))))
+    usual = compared(replace(new, p_values=np.linspace(0.01, 1, 300)))
+    assert (usual.unusual, usual.estimated_accuracy.value) == (0.0, usual.estimates["difference_of_confidence"])
+    assert 0.85 < strange.unusual < 1
+    assert strange.estimated_accuracy.value == strange.estimates["confidence_optimal_transport"]
+    assert strange.estimates == usual.estimates
 
 
 def test_an_estimate_without_an_error_is_as_uncertain_as_what_was_learned() -> None:

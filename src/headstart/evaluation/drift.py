@@ -28,7 +28,7 @@ DRAWS = 200
 """Of the bootstrap: a standard error is then known to a twentieth."""
 ERRORS_95 = 1.96
 """Standard errors on either side of an estimate that make a 95 % interval."""
-SHIFT_ERROR = 0.10
+SHIFT_ERROR = 0.08
 """Standard deviation of what chance does not explain in the error of an estimated accuracy where drift was found
 (`python -m benchmarks.watching`)."""
 BAND_95 = 1.358
@@ -79,8 +79,9 @@ class Drift(Record):
         unknown: Share of new images with a conformal p-value below 0.05, which a twentieth of known images have; None without a
             novelty detector.
         learned_accuracy: On the held-out images.
-        estimated_accuracy: On the new ones, without labels: by the difference of confidence for those that look as usual, by
-            optimal transport for the share `unusual`.
+        estimated_accuracy: On the new ones, without labels: by confidence optimal transport where `unusual` is above 0, else by
+            the difference of confidence. Over 88 shifts of four sets the former had a mean absolute error of 5.9 points and the
+            latter 12.7, but where nothing changed 7 and 2 (`python -m benchmarks.watching`).
         estimates: The same by each estimator alone, by name.
         unusual: Share of the new images, at least, that look less usual than those learned from; 0 without a novelty detector.
     """
@@ -163,7 +164,9 @@ def drift_of(
         class_shares=_shares(held_out, new.probs, seed),
         unknown=None if new.p_values is None else wilson(float((new.p_values < UNUSUAL).sum()), len(new)),
         learned_accuracy=learned,
-        estimated_accuracy=_accuracy(held_out, new, learned, seed, drifted=bool(tests) and tests[0].corrected <= level),
+        estimated_accuracy=_accuracy(
+            held_out, new, learned, seed, unusual=unusual, drifted=bool(tests) and tests[0].corrected <= level
+        ),
         estimates={name: ACCURACY_ESTIMATORS.get(name)(held_out.probs, held_out.labels, new.probs) for name in names},
         unusual=unusual,
     )
@@ -190,14 +193,14 @@ def _tests(inputs: DriftInputs) -> tuple[DriftTestResult, ...]:
     return tuple(tests)
 
 
-def _accuracy(held_out: Predictions, new: Predictions, learned: Estimate, seed: int, *, drifted: bool) -> Estimate:
+def _accuracy(
+    held_out: Predictions, new: Predictions, learned: Estimate, seed: int, *, unusual: float, drifted: bool
+) -> Estimate:
     """As `Drift.estimated_accuracy`, at least as uncertain as the accuracy learned, and more where drift was found."""
+    estimator = confidence_optimal_transport if unusual else difference_of_confidence
 
     def estimate(ours: Integers, theirs: Integers) -> float:
-        given = held_out.probs[ours], held_out.labels[ours], new.probs[theirs]
-        share = 0.0 if new.p_values is None else unusual_share(new.p_values[theirs])
-        usual = difference_of_confidence(*given)
-        return (1.0 - share) * usual + share * confidence_optimal_transport(*given) if share else usual
+        return estimator(held_out.probs[ours], held_out.labels[ours], new.probs[theirs])
 
     value = estimate(np.arange(len(held_out)), np.arange(len(new)))
     draws = [estimate(ours, theirs) for ours, theirs in _resampled(held_out, len(new), seed)]
