@@ -14,13 +14,17 @@ from PIL import Image
 
 import headstart
 from headstart.core.errors import DataError
+from headstart.core.estimate import Estimate
+from headstart.core.evaluation import SubsetRow
 from headstart.core.language import language_named
 from headstart.data.images import FileImages
-from headstart.export.card import in_language
+from headstart.export.card import facts_of, in_language, rendered
 from headstart.runs import provenance
 from headstart.runs.manifest import images_in, lines_of_images
 from headstart.runs.workspace import Workspace
 from headstart.workflows import fit as workflow
+
+WORST = (("day", 0.9), ("night", 0.5), ("ward 3", 0.3))
 
 
 def shaded(folder: Path, count: int, seed: int) -> None:
@@ -258,3 +262,18 @@ def test_a_run_that_has_a_report_has_a_manifest(home, monkeypatch):
             headstart.fit("learned", method="ridge", pretrained="pixels", out="killed")
     assert not Path("killed/report.html").exists()
     assert headstart.verify("killed").same
+
+
+def test_the_card_names_the_worst_domain_and_group_and_what_corruption_costs(home):
+    headstart.stress("own", corruption="mirror")
+    run = headstart.Run.load("own")
+    rows = [SubsetRow(name=name, num_images=20, accuracy=Estimate(value=at, low=0.2, high=0.9)) for name, at in WORST]
+    seen = run.evaluation.model_copy(update={"per_domain": tuple(rows[:2]), "worst_group": rows[2]})
+    facts = facts_of(run, None) | {"evaluation": seen, "has_p_values": False, "classes_file": "task.json"}
+    card = rendered("about.md.j2", **facts)
+    assert "\n\nThe domain with the lowest accuracy is night: 50.0 % of its 20 pictures (20.0 % to 90.0 %).\n\n" in card
+    assert "\n\nThe group with the lowest accuracy is ward 3: 30.0 % of its 20 pictures (20.0 % to 90.0 %).\n" in card
+    assert "\n| Mirror | 1.000 |" in card
+    assert "\n\n\n" not in card
+    chinese = in_language(card, language_named("zh"))
+    assert [line for line in chinese.splitlines() if re.search("[a-z]{2,} [a-z]{2,} [a-z]{2,}", line)] == []
