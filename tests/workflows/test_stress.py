@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_two_runs_are_compared_on_the_same_corrupted_images(run: headstart.Run, 
     assert found.against is not None
     assert (found.against.run, found.against.num_images) == ("means", 28)
     assert found.against.clean.value == pytest.approx(alone.clean.accuracy.value - found.clean.accuracy.value)
-    every = [np.mean([row.accuracy.value for row in one.rows]) for one in (alone, found)]
+    every = [np.mean([row.accuracy.value for row in one.means]) for one in (alone, found)]  # each corruption counts alike
     assert found.against.corrupted.value == pytest.approx(every[0] - every[1])
     assert found.against.sentence.startswith("means does ")
     assert "means does" not in language_named("zh").sentence(found.against.sentence)
@@ -144,3 +145,38 @@ def test_two_runs_are_compared_on_the_same_corrupted_images(run: headstart.Run, 
     elsewhere = headstart.fit("more", method="ridge", pretrained="pixels", out="elsewhere")
     with pytest.raises(DataError, match=r"^elsewhere predicts other classes or other images\. Name a run of the same task"):
         headstart.stress(run, corruption="mirror", against=elsewhere)
+
+
+def test_what_is_known_of_other_corruptions_and_of_the_other_run_stays(run: headstart.Run) -> None:
+    other = headstart.fit("learned", method="nearest_mean", pretrained="pixels", out="means")
+    headstart.stress(run, corruption="contrast")
+    before = {path: path.read_bytes() for path in Path("means").rglob("*") if path.is_file()}
+    found = headstart.stress(run, corruption="mirror", against=other)
+    assert {path: path.read_bytes() for path in Path("means").rglob("*") if path.is_file()} == before
+    assert [one.name for one in found.means] == ["mirror"]
+    kept = headstart.Run.load("own").stress
+    assert kept is not None
+    assert [one.name for one in kept.means] == ["contrast", "mirror"]
+    shaded(Path("more"), 11, 1)
+    elsewhere = headstart.stress(run, "more", corruption="gray")
+    assert headstart.Run.load("own").stress == kept
+    assert Stress.from_json(Path("own/stress_part.json").read_text(encoding="utf-8")) == elsewhere
+    assert workflow.page_of(headstart.Run.load("own"), elsewhere) == "stress_part.html"
+    assert workflow.page_of(headstart.Run.load("own"), found) == "stress.html"
+    assert headstart.verify("own").sentence
+
+
+def test_what_a_run_found_alone_is_not_measured_again_for_another(run: headstart.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = headstart.fit("learned", method="nearest_mean", pretrained="pixels", out="means")
+    for one in (run, other):
+        headstart.stress(one, corruption="mirror")
+    monkeypatch.setattr(workflow, "stress_row", None)
+    assert headstart.stress(run, corruption="mirror", against=other).against is not None
+
+
+def test_results_depend_on_the_novelty_detector(run: headstart.Run) -> None:
+    model = run.model
+    assert model.novelty_detector is not None
+    changed = replace(model.novelty_detector, calibration=model.novelty_detector.calibration + 1)
+    assert workflow._identity(replace(model, novelty_detector=changed)) != workflow._identity(model)
+    assert workflow._identity(replace(model, novelty_detector=None)) != workflow._identity(model)

@@ -38,7 +38,8 @@ def stress(
 ) -> None:
     """Make pictures worse in twenty-one ways, and show accuracy, calibration and what is flagged as unknown."""
     from headstart.data.corruptions import title_of
-    from headstart.workflows.stress import PAGE
+    from headstart.runs.run import Run
+    from headstart.workflows.stress import page_of
     from headstart.workflows.stress import stress as stress_run
 
     found = stress_run(run, data, corruption=corruption, against=against)
@@ -49,7 +50,7 @@ def stress(
     columns = ("pictures", "accuracy", "95 % interval", "calibration error", "flagged")
     shown = table(columns, rows, right=("accuracy", "calibration error", "flagged"))
     compared = [("Against", found.against.sentence)] if found.against else []
-    where = facts([("Basis", found.basis), *compared, ("Report", f"{run}/{PAGE}")])
+    where = facts([("Basis", found.basis), *compared, ("Report", f"{run}/{page_of(Run.load(run), found)}")])
     answer(as_json, found.to_dict(), said(found.sentence, style="bold"), "", shown, "", where)
 
 

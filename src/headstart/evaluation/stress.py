@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.corrupted import corrupted
 from headstart.data.corruptions import CORRUPTIONS
 from headstart.data.images import ImageSet
-from headstart.evaluation.intervals import bootstrap, percentile_interval, wilson
+from headstart.evaluation.intervals import bootstrap, paired_difference, percentile_interval, wilson
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
 from headstart.novelty.detector import UNUSUAL
@@ -26,6 +26,12 @@ from headstart.novelty.detector import UNUSUAL
 CLEAN = "none"
 """The `corruption` of pictures as they are."""
 PREDICTIONS = "predictions.parquet"
+FEWEST_ROWS = 20
+"""Images that an accuracy can be measured on: its interval is 40 points wide then."""
+OTHER_IMAGES = "{other} predicts other classes or other images. Name a run of the same task, or give DATA."
+
+Condition = tuple[str, int]
+"""A corruption and its strength."""
 
 
 class PredictsWithPValues(Protocol):
@@ -76,7 +82,7 @@ class StressGain(Record):
         run: The other run's folder.
         num_images: Images that both predicted.
         clean: Accuracy of the other minus that of this one, on pictures as they are.
-        corrupted: The same over all corruptions and strengths.
+        corrupted: The same over the corruptions, which count alike, of the mean over the strengths of each.
         sentence: Which of them does better where pictures get worse, if that is beyond chance.
     """
 
@@ -97,7 +103,7 @@ class Stress(Shown, Record):
         clean: The same images as they are.
         rows: One for each corruption and strength.
         means: One for each corruption.
-        mean: Over all corruptions; None where only some were asked for.
+        mean: Over all corruptions, which count alike; None where only some were asked for.
         sentence: What was found.
         against: Another run beside this one; None where none was asked for.
     """
@@ -155,55 +161,115 @@ def _shown(level: object) -> str:
     return ", ".join(f"{one:g}" for one in level) if isinstance(level, tuple) else f"{level:g}"
 
 
-def mean_of_rows(name: str, folders: Iterable[Path]) -> CorruptionMean:
-    """The mean accuracy over rows whose predictions lie in these folders, with an interval over the images.
+def mean_of_rows(name: str, folders: Mapping[Condition, Path]) -> CorruptionMean:
+    """The mean accuracy over conditions whose predictions lie in these folders, with an interval over the images.
 
-    Images are drawn with all that was predicted for them, groups whole; where all or none is right, the interval is Wilson's.
+    Strengths are averaged first, then corruptions, so that these count alike however many strengths they have. Images are drawn
+    with all that was predicted for them, groups whole; where all draws are the same, the interval is Wilson's.
     """
-    several = [Predictions.read(folder / PREDICTIONS) for folder in folders]
-    right = np.mean([one.correct for one in several], axis=0)
-    value, groups = float(right.mean()), several[0].groups
-    if value in (0.0, 1.0):
+    several = {condition: Predictions.read(folder / PREDICTIONS) for condition, folder in folders.items()}
+    right, groups = (
+        _mean_over({condition: one.correct for condition, one in several.items()}),
+        next(iter(several.values())).groups,
+    )
+    found = _drawn(right, groups, "stress")
+    if _has_no_width(found):
         num_groups = len(np.unique(groups))
-        return CorruptionMean(name=name, accuracy=wilson(value * num_groups, num_groups))
-    generator = generator_for(0, "intervals", "stress")
-    draws = bootstrap(lambda weights: weights @ right / weights.sum(axis=1), groups, None, DRAWS, generator)
-    return CorruptionMean(name=name, accuracy=percentile_interval(value, draws))
+        found = wilson(found.value * num_groups, num_groups)
+    return CorruptionMean(name=name, accuracy=found)
 
 
-def gain_of(other: str, pairs: Sequence[tuple[Path, Path]]) -> StressGain:
+def keys_of(models: Sequence[tuple[PredictsWithPValues, ImageSet]]) -> tuple[str, ...]:
+    """The content key of each picture as it is, for the rows of `stress_row`'s predictions, in their order."""
+    opened = [images.opened_for_evaluation() for _, images in models]
+    return tuple(
+        key for one in opened for key, label in zip(one.content_keys, one.labels, strict=True) if int(label) != UNLABELED
+    )
+
+
+def common_rows(other: str, first: Sequence[str], second: Sequence[str]) -> tuple[Integers, Integers]:
+    """The rows of the same pictures in two runs, each picture once.
+
+    Args:
+        other: The second run's folder.
+        first: The content key of each row of the first run.
+        second: Those of the second.
+
+    Returns:
+        The rows of the first, int64 [image], and those of the second.
+
+    Raises:
+        DataError: Too few pictures are in both.
+    """
+    places = {key: row for row, key in reversed(list(enumerate(second)))}
+    shared = {key: row for row, key in reversed(list(enumerate(first))) if key in places}
+    if not shared:
+        raise DataError(OTHER_IMAGES.format(other=other))
+    if len(shared) < FEWEST_ROWS:
+        raise DataError(
+            f"{other} predicts {len(shared)} of the same images, and a comparison needs {FEWEST_ROWS} or more. "
+            "Name a run of the same task, or give DATA."
+        )
+    rows = sorted((row, places[key]) for key, row in shared.items())
+    return np.array([row for row, _ in rows], np.int64), np.array([row for _, row in rows], np.int64)
+
+
+def gain_of(other: str, pairs: Mapping[Condition, tuple[Path, Path]], rows: tuple[Integers, Integers]) -> StressGain:
     """How much better another run does, by a paired bootstrap over the images that both predicted, groups whole.
+
+    Strengths are averaged first, then corruptions. Where no image differs from another, the interval is that of
+    `paired_difference`, so that it has width.
 
     Args:
         other: The other run's folder.
-        pairs: Folders with the predictions of this run and of the other; those of pictures as they are come first.
+        pairs: Folders with the predictions of this run and of the other for each condition; pictures as they are among them.
+        rows: Their rows of the same pictures, as `common_rows` gives them.
 
     Returns:
         The gains with their intervals.
 
     Raises:
-        DataError: The two runs predicted no image in common, or know different classes.
+        DataError: The two runs know different classes.
     """
-    gains, groups = list[Floats](), np.empty(0, np.int64)
-    for own, others in pairs:
-        first, second = (Predictions.read(folder / PREDICTIONS) for folder in (own, others))
-        places = {name: row for row, name in enumerate(second.names)}
-        shared = [row for row, name in enumerate(first.names) if name in places]
-        if first.classes != second.classes or not shared:
-            raise DataError(f"{other} predicts other classes or other images. Name a run of the same task, or give DATA.")
-        same = np.array([places[first.names[row]] for row in shared])
-        gains.append(second.correct[same] - first.correct[shared])
-        groups = first.groups[shared]
-    clean, corrupted_gain = (_paired(values, groups) for values in (gains[0], np.mean(gains[1:], axis=0)))
-    points = f"{100 * corrupted_gain.value:+.1f} [{100 * corrupted_gain.low:+.1f}, {100 * corrupted_gain.high:+.1f}] points"
-    told = (
-        "does better" if corrupted_gain.low > 0 else "does worse" if corrupted_gain.high < 0 else "does not differ beyond chance"
-    )
+    right, groups = dict[Condition, tuple[Floats, Floats]](), np.empty(0, np.int64)
+    for condition, folders in pairs.items():
+        first, second = (Predictions.read(folder / PREDICTIONS).take(own) for folder, own in zip(folders, rows, strict=True))
+        if first.classes != second.classes:
+            raise DataError(OTHER_IMAGES.format(other=other))
+        right[condition], groups = (second.correct, first.correct), first.groups
+    clean = _paired({condition: both for condition, both in right.items() if condition[0] == CLEAN}, groups)
+    gain = _paired({condition: both for condition, both in right.items() if condition[0] != CLEAN}, groups)
+    points = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
+    told = "does better" if gain.low > 0 else "does worse" if gain.high < 0 else "does not differ beyond chance"
     sentence = f"{other} {told} where pictures get worse: {points} of accuracy on {len(groups):,} images."
-    return StressGain(run=other, num_images=len(groups), clean=clean, corrupted=corrupted_gain, sentence=sentence)
+    return StressGain(run=other, num_images=len(groups), clean=clean, corrupted=gain, sentence=sentence)
 
 
-def _paired(values: Floats, groups: Integers) -> Estimate:
-    generator = generator_for(0, "intervals", "stress gain")
+def _paired(right: Mapping[Condition, tuple[Floats, Floats]], groups: Integers) -> Estimate:
+    """The first's accuracy minus the second's, of what was right for each condition."""
+    found = _drawn(_mean_over({condition: first - second for condition, (first, second) in right.items()}), groups, "stress gain")
+    if not _has_no_width(found):
+        return found
+    cells = [
+        _mean_over({condition: (first == one) & (second == two) for condition, (first, second) in right.items()}).mean()
+        for one, two in ((1, 1), (1, 0), (0, 1), (0, 0))
+    ]
+    return paired_difference(*(float(cell) * len(np.unique(groups)) for cell in cells))
+
+
+def _mean_over(values: Mapping[Condition, Floats]) -> Floats:
+    """Values [image] of conditions, averaged over the strengths of each corruption, and then over corruptions."""
+    names = dict.fromkeys(name for name, _ in values)
+    means = [np.mean([own for (one, _), own in values.items() if one == name], axis=0) for name in names]
+    return np.asarray(np.mean(means, axis=0))
+
+
+def _drawn(values: Floats, groups: Integers, what: str) -> Estimate:
+    """The mean, with the percentile interval of its bootstrap."""
+    generator = generator_for(0, "intervals", what)
     draws = bootstrap(lambda weights: weights @ values / weights.sum(axis=1), groups, None, DRAWS, generator)
     return percentile_interval(float(values.mean()), draws)
+
+
+def _has_no_width(found: Estimate) -> bool:
+    return found.high - found.low < 1e-9

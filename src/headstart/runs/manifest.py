@@ -15,7 +15,7 @@ IMAGES = "images.sha256"
 """The images, one a line as `sha256sum` writes them: `KEY  NAME`. Of pictures in files the key is the SHA-256 of the file."""
 TRACKING = "tracking"
 """The folder with what is known of its trackers, and the event files of TensorBoard; they go on after the run has ended."""
-DERIVED = ("report.html", "stress.html")
+DERIVED = ("report.html", "stress.html", "stress_part.html")
 """Pages that are made of the other files, in the language that is spoken."""
 ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 

@@ -36,9 +36,9 @@ NO_MANIFEST = (
 def verify(run: AnyRun, data: Data | None = None) -> Verification:
     """Whether a run is what its manifest says: its files, images, labels, weights, and the versions that it was made with.
 
-    Each file of the folder is hashed again but `report.html` and `stress.html`, which are made of the others, and the
-    intermediate results in `steps/`. So is each image: at the run's own places or, where the data lie elsewhere now or lay in
-    memory, those of `data`; then labels are not checked. A DataError says that the run has no manifest.
+    Each file of the folder is hashed again but `report.html`, `stress.html` and `stress_part.html`, which are made of the others,
+    and the intermediate results in `steps/`. So is each image: at the run's own places or, where the data lie elsewhere now or
+    lay in memory, those of `data`; then labels are not checked. A DataError says that the run has no manifest.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
     manifest = run.manifest
