@@ -22,7 +22,6 @@ from headstart.core.progress import stage
 from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import unstoppable
-from headstart.data.sources.source_classes import only_source_classes
 from headstart.data.sources.task_with_sources import only_sources, with_source_as_train
 from headstart.data.task import Task
 from headstart.methods import METHODS, method_from
@@ -254,9 +253,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
         check_needs(method_from(options.chosen(options.method)), task)
         return task, Plan(**about, method=options.chosen(options.method), reasons=("The method was asked for.",))
     backbone = load_backbone(name, weights, pixels, task.seed)
-    presence = _presence(task, backbone, steps)
-    task = only_source_classes(task, presence.present)
-    found = _adaptation(workspace, task, backbone, minutes, recipe, steps, presence.findings)
+    found = _adaptation(workspace, task, backbone, minutes, recipe, steps, _presence(task, backbone, steps).findings)
     methods = {one.name: settings_of(method_from(one.method)) for one in found.candidates}
     first, *others = found.chosen
     partners = [Partner(pretrained=name, weights=weights, input_pixels=pixels, method=methods[other]) for other in others]
@@ -267,7 +264,7 @@ def _adapted(task: Task, ranking: Ranking, request: Request, workspace: Workspac
     ]
     return task, Plan(
         **about, method=methods[first], partners=tuple(partners), verdict=found.verdict, reasons=found.reasons,
-        rejected=tuple(rejected), source_classes=presence.present if presence.missing else None,
+        rejected=tuple(rejected),
     )  # fmt: skip
 
 

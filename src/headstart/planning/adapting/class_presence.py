@@ -88,9 +88,9 @@ class ClassPresence(Record):
             Finding(
                 code="classes-missing-in-target",
                 severity="warning",
-                title=f"The target seems not to show some classes of the source: {names}{more}. They are left out of the match.",
+                title=f"The target seems not to show some classes of the source: {names}{more}.",
                 evidence=evidence,
-                advice="Label one image of each class that is there after all: classes with a target label are never left out.",
+                advice="If it does not, write the classes that it shows into the plan as source_classes, and fit the plan.",
             ),
         )
 
