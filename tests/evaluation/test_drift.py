@@ -175,9 +175,9 @@ def test_few_images_are_refused() -> None:
         compared(predicted(30, 1), held_out=predicted(19, 1))
 
 
-def test_where_models_of_folds_predicted_confidence_is_not_compared() -> None:
+def test_where_models_of_folds_predicted_only_what_the_detector_sees_is_compared() -> None:
     drift = compared(predicted(300, 3, sharp=0.8), same_model=False)
-    assert set(corrected(drift)) == {"novelty", "predicted_classes"}
+    assert set(corrected(drift)) == {"novelty"}
 
 
 def test_the_share_of_unusual_images_is_not_overestimated() -> None:

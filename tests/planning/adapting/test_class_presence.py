@@ -107,8 +107,6 @@ def test_a_plan_is_fitted_to_the_source_classes_that_it_names(tmp_path):
 
 def test_the_finding_names_five_classes_and_is_translated():
     (finding,) = ClassPresence(present=("x", "y"), missing=tuple("abcdefg"), before=0.4, after=0.6, p_value=0.001).findings
-    assert finding.title == (
-        "The target seems not to show some classes of the source: a, b, c, d, e and 2 more."
-    )
+    assert finding.title == ("The target seems not to show some classes of the source: a, b, c, d, e and 2 more.")
     for text in (finding.title, finding.advice):
         assert "target" not in language_named("zh").sentence(text)
