@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 from scipy.special import softmax
 
 from benchmarks.protocol import arguments, mean_and_interval, show
@@ -105,6 +103,9 @@ def flags(flagged: Booleans, wrong: Booleans) -> tuple[float, float]:
 
 
 def cell(name: str, rows: Rows, kind: str, share: float, seed: int) -> dict[str, object]:
+    from cleanlab.filter import find_label_issues  # noqa: PLC0415  of the extra "benchmark"
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
+
     labels, wrong = flipped(rows, kind, share, seed)
     probs = leave_one_out(rows, labels)
     neighbors = neighbor_probs(unit_rows(rows.features), labels, rows.groups, rows.num_classes)

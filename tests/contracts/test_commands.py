@@ -102,6 +102,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "extend": [runs / "second", place.parent / "more", "-o", folder / "extended"],
         "search": [vectors, "--method", "knn", "--trials", "2", "-o", folder / "study"],
         "serve": [runs / "first", "--port", "0", "--check"],
+        "verify": [runs / "second"],
         "watch": [runs / "first", place],
         "stress": [runs / "second", "--corruption", "mirror", "--corruption", "crop"],
         "models": [],

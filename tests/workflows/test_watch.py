@@ -92,7 +92,7 @@ def test_the_command_shows_tests_shares_and_images_to_label(run: Run, tmp_path: 
     done = headstart_command(*words)
     assert (done.code, headstart_command(*words, "--strict").code) == (0, 1)
     assert done.out.startswith("Drift was found: the 80 new images differ from those learned from in")
-    for words in ("Accuracy estimated", "Flagged as unknown", "predicted classes", "zero", "Label first"):
+    for words in ("Accuracy estimated", "Flagged as unknown", "novelty", "zero", "Label first"):
         assert words in done.out
 
 

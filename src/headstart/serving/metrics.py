@@ -61,11 +61,13 @@ class Metrics:
         self.pictures.labels(model).inc(len(answered))
         self.flagged.labels(model).inc(sum(bool((row.get("unknown") or {}).get("flag")) for row in answered))
         for row in answered:
-            label = row["best_guess"] if row.get("label") is None else row["label"]
-            self.predicted.labels(model, label).inc()
-            self.confidence.labels(model).observe(row["probability"])
-            if row.get("unknown"):
-                self.p_values.labels(model).observe(row["unknown"]["p_value"])
+            label = row.get("label") or row.get("best_guess")
+            if label is not None:
+                self.predicted.labels(model, label).inc()
+                self.confidence.labels(model).observe(row["probability"])
+            p_value = (row.get("unknown") or {}).get("p_value")  # a gallery's rows have a similarity in its place
+            if p_value is not None:
+                self.p_values.labels(model).observe(p_value)
 
     def families(self) -> list[Metric]:
         """All of them as they are now."""
