@@ -8,7 +8,8 @@ from headstart.evaluation.drift_inputs import DriftInputs
 def confidence(inputs: DriftInputs) -> float | None:
     """The p-value of a two-sample Kolmogorov-Smirnov test of the largest probability.
 
-    None where models of folds predicted the held-out images: where nothing changed, the test found drift in 17 % of 96 calls.
+    None where models of folds predicted the held-out images, as these are a little less sure: where nothing changed, the test
+    found drift in 15 % of 48 draws (benchmarks/RESULTS.md).
 
     Reference: Rabanser, Guennemann & Lipton, "Failing Loudly", NeurIPS 2019, section 3 (black-box shift detection).
     Differs: the largest probability alone is compared, where the paper tests that of every class and corrects for their number.
