@@ -12,11 +12,16 @@ from PIL import Image
 
 import headstart
 from headstart.core.errors import DataError, PlanError
+from headstart.core.estimate import Estimate
 from headstart.core.language import language_named
+from headstart.data.corruptions.base import FAMILIES
 from headstart.evaluation.stress import Stress
-from headstart.workflows import stress as workflow
+from headstart.planning.plan import Partner
+from headstart.workflows import corrupted_pictures as pictures
+from headstart.workflows import robustness, stress
 
 SOME = ("contrast", "mirror")
+ZERO = Estimate(value=0.0, low=-0.1, high=0.1)
 
 
 def shaded(folder: Path, count: int, seed: int) -> None:
@@ -70,7 +75,7 @@ def test_other_images_are_named_and_those_learned_from_are_said_to_be(run: heads
 
 
 def test_what_was_done_before_an_interrupt_is_not_done_again(run: headstart.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    done, original = [], workflow.stress_row
+    done, original = [], pictures.stress_row
 
     def interrupted(models, corruption, strength, folder):
         if len(done) == 3:
@@ -78,12 +83,12 @@ def test_what_was_done_before_an_interrupt_is_not_done_again(run: headstart.Run,
         done.append((corruption, strength))
         return original(models, corruption, strength, folder)
 
-    monkeypatch.setattr(workflow, "stress_row", interrupted)
+    monkeypatch.setattr(pictures, "stress_row", interrupted)
     with pytest.raises(KeyboardInterrupt):
         headstart.stress(run, corruption=SOME)
     assert not Path("own/stress.json").exists()
     again = []
-    monkeypatch.setattr(workflow, "stress_row", lambda models, *what: again.append(what[:2]) or original(models, *what))
+    monkeypatch.setattr(pictures, "stress_row", lambda models, *what: again.append(what[:2]) or original(models, *what))
     headstart.stress(run, corruption=SOME)
     assert not set(done) & set(again)
     assert len(done) + len(again) == 7
@@ -161,8 +166,8 @@ def test_what_is_known_of_other_corruptions_and_of_the_other_run_stays(run: head
     elsewhere = headstart.stress(run, "more", corruption="gray")
     assert headstart.Run.load("own").stress == kept
     assert Stress.from_json(Path("own/stress_part.json").read_text(encoding="utf-8")) == elsewhere
-    assert workflow.page_of(headstart.Run.load("own"), elsewhere) == "stress_part.html"
-    assert workflow.page_of(headstart.Run.load("own"), found) == "stress.html"
+    assert stress.page_of(headstart.Run.load("own"), elsewhere) == "stress_part.html"
+    assert stress.page_of(headstart.Run.load("own"), found) == "stress.html"
     assert headstart.verify("own").sentence
 
 
@@ -170,7 +175,7 @@ def test_what_a_run_found_alone_is_not_measured_again_for_another(run: headstart
     other = headstart.fit("learned", method="nearest_mean", pretrained="pixels", out="means")
     for one in (run, other):
         headstart.stress(one, corruption="mirror")
-    monkeypatch.setattr(workflow, "stress_row", None)
+    monkeypatch.setattr(pictures, "stress_row", None)
     assert headstart.stress(run, corruption="mirror", against=other).against is not None
 
 
@@ -178,5 +183,58 @@ def test_results_depend_on_the_novelty_detector(run: headstart.Run) -> None:
     model = run.model
     assert model.novelty_detector is not None
     changed = replace(model.novelty_detector, calibration=model.novelty_detector.calibration + 1)
-    assert workflow._identity(replace(model, novelty_detector=changed)) != workflow._identity(model)
-    assert workflow._identity(replace(model, novelty_detector=None)) != workflow._identity(model)
+    assert pictures._identity(replace(model, novelty_detector=changed)) != pictures._identity(model)
+    assert pictures._identity(replace(model, novelty_detector=None)) != pictures._identity(model)
+
+
+def test_a_robust_form_is_judged_by_corruptions_it_has_not_learned_from(
+    run: headstart.Run, headstart_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, original = [], robustness.pictures_of
+    monkeypatch.setattr(
+        robustness, "pictures_of", lambda run, data, cache, plan: asked.append(plan) or original(run, data, cache, plan)
+    )
+    found = headstart.stress(run, corruption=("contrast", "gray"), robust=True).robust
+    assert found is not None
+    whole, *others = [plan.method["corrupted"] for plan in asked]
+    assert whole == list(FAMILIES)
+    assert others == [[one for one in FAMILIES if one != family] for family in ("digital", "everyday")]
+    assert found.candidate == "ridge on raw pixels with 5 corrupted views"
+    assert bool(found.plan) == (found.corrupted.low > 0) == Path("own/robust_plan.toml").exists()
+    assert "points of accuracy" not in language_named("zh").sentence(found.sentence)
+    assert "corrupted views" in headstart_command("stress", "own", "--corruption", "gray", "--robust").out
+    kept = headstart.Run.load("own").stress
+    assert kept is not None
+    assert kept.robust is not None
+
+
+def test_a_robust_form_that_does_better_is_offered_as_a_plan_that_fits(
+    run: headstart.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(robustness, "paired_gains", lambda *_: (ZERO, Estimate(value=0.1, low=0.05, high=0.2), 28))
+    found = headstart.stress(run, corruption="gray", robust=True).robust
+    assert found is not None
+    assert found.sentence.endswith(f"Fit it: headstart fit {Path('own/robust_plan.toml')}.")
+    assert "Fit it" not in language_named("zh").sentence(found.sentence)
+    made = headstart.fit(Path("own/robust_plan.toml"), out="robust")
+    assert made.plan.method["corrupted"] == list(FAMILIES)
+    assert headstart.verify("own").sentence
+    monkeypatch.setattr(robustness, "paired_gains", lambda *_: (ZERO, ZERO, 28))
+    found = headstart.stress(run, corruption="gray", robust=True).robust
+    assert found is not None
+    assert not found.plan
+    assert found.sentence.endswith("That is not beyond chance.")
+
+
+def test_a_plan_has_the_robust_form_of_all_its_members(run: headstart.Run) -> None:
+    tuned = {"kind": "lp_ft", "view": "strong"}
+    partner = Partner(pretrained="test_resnet", input_pixels=32, method=tuned, temperature=2.0)
+    plan = robustness.robust_plan(run.plan.model_copy(update={"partners": (partner,), "verdict": "transfer"}))
+    assert plan.method == run.plan.method | {"corrupted": list(FAMILIES)}
+    assert plan.verdict == ""
+    assert plan.partners[0].method["kind"] == "wise_ft"
+    assert plan.partners[0].method["view"] == "strong"
+    assert plan.partners[0].method["share"] == 0.5
+    assert plan.partners[0].temperature is None
+    with pytest.raises(PlanError, match=r"^nearest_mean: no more robust form of it is known\. Leave out --robust, or fit"):
+        robustness.robust_plan(run.plan.model_copy(update={"method": {"kind": "nearest_mean"}}))

@@ -34,6 +34,10 @@ def stress(
     against: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Another run, to compare with by a paired test.", show_default=False)
     ] = None,
+    robust: Annotated[
+        bool,
+        typer.Option("--robust", help="Try a more robust form of the run's plan, too, and write its plan if it does better."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Make pictures worse in twenty-one ways, and show accuracy, calibration and what is flagged as unknown."""
@@ -42,7 +46,7 @@ def stress(
     from headstart.workflows.stress import page_of
     from headstart.workflows.stress import stress as stress_run
 
-    found = stress_run(run, data, corruption=corruption, against=against)
+    found = stress_run(run, data, corruption=corruption, against=against, robust=robust)
     rows = [_cells("as they are", found.clean.accuracy, [found.clean])]
     rows += [
         _cells(title_of(one.name), one.accuracy, [row for row in found.rows if row.corruption == one.name]) for one in found.means
@@ -50,6 +54,7 @@ def stress(
     columns = ("pictures", "accuracy", "95 % interval", "calibration error", "flagged")
     shown = table(columns, rows, right=("accuracy", "calibration error", "flagged"))
     compared = [("Against", found.against.sentence)] if found.against else []
+    compared += [("Robust form", found.robust.sentence)] if found.robust else []
     where = facts([("Basis", found.basis), *compared, ("Report", f"{run}/{page_of(Run.load(run), found)}")])
     answer(as_json, found.to_dict(), said(found.sentence, style="bold"), "", shown, "", where)
 

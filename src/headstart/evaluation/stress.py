@@ -93,6 +93,25 @@ class StressGain(Record):
     sentence: str
 
 
+class RobustAlternative(Record):
+    """The run's plan in the form that is to stand pictures that get worse, on the same images, made worse in the same ways.
+
+    Attributes:
+        candidate: What would be fitted.
+        clean: Its accuracy minus that of the run's own plan, on pictures as they are.
+        corrupted: The same over the corruptions, each predicted by a model that learned from no corruption of its family.
+        plan: The file in the run's folder with its plan, which learns from all families; empty where it does not do better beyond
+            chance.
+        sentence: What was found.
+    """
+
+    candidate: str
+    clean: Estimate
+    corrupted: Estimate
+    plan: str = ""
+    sentence: str
+
+
 class Stress(Shown, Record):
     """`stress.json`: how a model does where pictures get worse.
 
@@ -106,6 +125,7 @@ class Stress(Shown, Record):
         mean: Over all corruptions, which count alike; None where only some were asked for.
         sentence: What was found.
         against: Another run beside this one; None where none was asked for.
+        robust: The robust alternative; None where it was not asked for.
     """
 
     run: str
@@ -117,6 +137,7 @@ class Stress(Shown, Record):
     mean: CorruptionMean | None = None
     sentence: str
     against: StressGain | None = None
+    robust: RobustAlternative | None = None
 
 
 def stress_row(models: Sequence[tuple[PredictsWithPValues, ImageSet]], corruption: str, strength: int, folder: Path) -> StressRow:
@@ -231,6 +252,21 @@ def gain_of(other: str, pairs: Mapping[Condition, tuple[Path, Path]], rows: tupl
     Raises:
         DataError: The two runs know different classes.
     """
+    clean, gain, count = paired_gains(other, pairs, rows)
+    told = "does better" if gain.low > 0 else "does worse" if gain.high < 0 else "does not differ beyond chance"
+    sentence = f"{other} {told} where pictures get worse: {points_of(gain)} of accuracy on {count:,} images."
+    return StressGain(run=other, num_images=count, clean=clean, corrupted=gain, sentence=sentence)
+
+
+def points_of(gain: Estimate) -> str:
+    """A difference of accuracies for people, in points."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
+
+
+def paired_gains(
+    other: str, pairs: Mapping[Condition, tuple[Path, Path]], rows: tuple[Integers, Integers]
+) -> tuple[Estimate, Estimate, int]:
+    """The gains of `gain_of` on pictures as they are and where they get worse, and the number of images."""
     right, groups = dict[Condition, tuple[Floats, Floats]](), np.empty(0, np.int64)
     for condition, folders in pairs.items():
         first, second = (Predictions.read(folder / PREDICTIONS).take(own) for folder, own in zip(folders, rows, strict=True))
@@ -239,10 +275,7 @@ def gain_of(other: str, pairs: Mapping[Condition, tuple[Path, Path]], rows: tupl
         right[condition], groups = (second.correct, first.correct), first.groups
     clean = _paired({condition: both for condition, both in right.items() if condition[0] == CLEAN}, groups)
     gain = _paired({condition: both for condition, both in right.items() if condition[0] != CLEAN}, groups)
-    points = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points"
-    told = "does better" if gain.low > 0 else "does worse" if gain.high < 0 else "does not differ beyond chance"
-    sentence = f"{other} {told} where pictures get worse: {points} of accuracy on {len(groups):,} images."
-    return StressGain(run=other, num_images=len(groups), clean=clean, corrupted=gain, sentence=sentence)
+    return clean, gain, len(groups)
 
 
 def _paired(right: Mapping[Condition, tuple[Floats, Floats]], groups: Integers) -> Estimate:

@@ -11,16 +11,21 @@ from torch import Tensor, nn
 from headstart.backbones.backbone import Backbone
 from headstart.core.errors import PlanError
 from headstart.data.augmentation.views import ViewName, view_of
+from headstart.data.corruptions.base import Family
 from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.losses.cross_entropy import soft_cross_entropy
+from headstart.methods import METHODS
 from headstart.methods._staged import Staged
-from headstart.methods.base import GradientMethod, Need
+from headstart.methods.base import GradientMethod, Method, Need
 from headstart.training.batches import Batch
 from headstart.training.depth import cut_before, weights_by_stage
 from headstart.training.learner import Classifier
 from headstart.training.ridge_start import fitted_classifier
 from headstart.training.settings import Training
+
+SHARE_KEPT = 0.5
+"""Of the trained weights, in a model that is to stand pictures that get worse."""
 
 
 class FineTuning(GradientMethod):
@@ -35,6 +40,16 @@ class FineTuning(GradientMethod):
 
     view: ViewName = "weak"
     flip: bool = False
+
+    def robust(self, families: tuple[Family, ...]) -> Method:
+        """See `Method.robust`: half of the way back to the weights it began with, whatever corruptions there are.
+
+        Reference: Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), CVPR 2022, section 4 (a share of one half
+            where nothing tells a better one).
+        """
+        wise = METHODS.get("wise_ft")
+        shared = {name: value for name, value in self.model_dump().items() if name in wise.model_fields}
+        return wise.model_validate({**shared, "share": SHARE_KEPT})
 
     def streams(self, task: Task) -> dict[str, Stream]:
         return {"train": Stream(task.train, view_of(self.view, task.native_pixels, self.flip))}

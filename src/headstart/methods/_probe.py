@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, final
 
@@ -13,8 +14,11 @@ from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
 from headstart.data.augmentation.views import view_of
 from headstart.data.augmented import each_with_views, views_of
+from headstart.data.corrupted import variously_corrupted
+from headstart.data.corruptions.base import Family
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
+from headstart.data.joined import concatenate
 from headstart.data.task import Task
 from headstart.features.extract import features_of
 from headstart.features.feature_set import FeatureSet
@@ -72,17 +76,30 @@ class AugmentedProbe(Probe):
     Attributes:
         views: Random views of each picture, 0 for none. Feature vectors have none.
         flip: Whether half of the views are mirrored; off, as mirroring changes the class of digits and text.
+        corrupted: Families of corruptions of which each picture has one more view: made worse by one of the family, drawn with
+            its strength. None gives no such view.
     """
 
     views: Annotated[int, Field(ge=0, le=16)] = 0
     flip: bool = False
+    corrupted: tuple[Family, ...] | None = None
+
+    @property
+    def num_views(self) -> int:
+        """See `Method.num_views`."""
+        return self.views + len(self.corrupted or ())
+
+    def robust(self, families: tuple[Family, ...]) -> AugmentedProbe:
+        """See `Method.robust`: it is fitted to corrupted views, too."""
+        return self.model_copy(update={"corrupted": families})
 
     @final
     def views_of(self, rows: ImageSet, native_pixels: int) -> ImageSet | None:
         """See `Method.views_of`."""
-        if rows.images.embedded or not self.views or not len(rows):
+        if rows.images.embedded or not self.num_views or not len(rows):
             return None
-        return views_of(rows, view_of("weak", native_pixels, self.flip), self.views)
+        seen = [views_of(rows, view_of("weak", native_pixels, self.flip), self.views)] if self.views else []
+        return reduce(concatenate, [*seen, *(variously_corrupted(rows, family) for family in self.corrupted or ())])
 
 
 def held_out_temperature(held_out_scores: Callable[[Fold], Floats], folds: tuple[Fold, ...], labels: Integers) -> float:

@@ -20,6 +20,7 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.records import Record
 from headstart.core.seeds import seed_for
 from headstart.core.types import Floats
+from headstart.data.corruptions.base import Family
 from headstart.data.folds import Fold
 from headstart.data.images import ImageSet
 from headstart.data.streams import Stream
@@ -104,6 +105,18 @@ class Method(Record):
         """Random views that a closed form is fitted to besides the labeled rows themselves; None where there are none.
 
         All first views come in the order of the rows, then all second ones, and so on. `native_pixels` is the task's.
+        """
+        return None
+
+    @property
+    def num_views(self) -> int:
+        """How many views of each picture `views_of` gives."""
+        return 0
+
+    def robust(self, families: tuple[Family, ...]) -> Method | None:
+        """The method in the form that is tried where it is to stand pictures that get worse; None where there is none.
+
+        `families` are those of corruptions that it may learn from.
         """
         return None
 

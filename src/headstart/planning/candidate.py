@@ -82,7 +82,8 @@ class Candidate(Recipe):
         kind = str(self.method["kind"])
         if self.family == "chance":
             return _NameParts("", "", "majority class")
-        views = f" with {self.method['views']} views" if self.method.get("views") else ""
+        seen = (("views", self.method.get("views", 0)), ("corrupted views", len(self.method.get("corrupted", ()))))
+        views = " and".join(f" with {count} {what}" for what, count in seen if count)
         if self.pretrained == "pixels":
             return _NameParts(kind, " on ", "raw pixels", after=views)
         if self.family == "scratch":

@@ -58,7 +58,7 @@ def seconds_of_features(backbone: Backbone, task: Task, method: dict[str, Any] |
 def seconds_of_head(method: dict[str, Any], num_rows: int, backbone: Backbone) -> float:
     """Predicted seconds to fit a closed form to features of a backbone, which exist, of so many rows and of views of them."""
     passes = HEAD_PASSES * METHODS.get(method["kind"]).num_solutions
-    num_fitted = num_rows * (1 + int(method.get("views", 0)))
+    num_fitted = num_rows * (1 + method_from(method).num_views)
     width = backbone.feature_width if method.get("blocks") == "penultimate" else HEAD_WIDTH
     return slowness() * passes * num_fitted * width * min(num_fitted, width) / FULL_RATE
 

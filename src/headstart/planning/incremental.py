@@ -81,7 +81,7 @@ class Extendable:
     @property
     def rows_an_image(self) -> int:
         """Rows that its head is fitted to for an image: itself and its views; feature vectors have none."""
-        return 1 + int(self.candidate.method.get("views", 0)) if self.native_pixels else 1
+        return 1 + method_from(self.candidate.method).num_views if self.native_pixels else 1
 
     def inputs(self, images: ImageSet) -> Rows:
         """What its head's solution is multiplied with, float [sample, input]."""

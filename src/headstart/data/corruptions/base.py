@@ -25,6 +25,7 @@ class Corruption(ABC):
         title: What a table calls it.
         family: Its kind: one of the four of the paper, or an everyday change.
         levels: What each strength means, the weakest first; see the class for units.
+        keeps_class: Whether a picture of any class stays one; where not, no model is fitted to such pictures.
 
     Reference: Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR
         2019, section 3.1 and appendix B (the fifteen corruptions and their five strengths).
@@ -34,6 +35,7 @@ class Corruption(ABC):
     title: ClassVar[str]
     family: ClassVar[Family]
     levels: ClassVar[tuple[Any, ...]]
+    keeps_class: ClassVar[bool] = True
 
     @abstractmethod
     def apply(self, picture: Floats, level: Any, generator: np.random.Generator) -> Floats:

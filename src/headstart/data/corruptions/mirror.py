@@ -16,6 +16,7 @@ class Mirror(Corruption):
     title: ClassVar[str] = "Mirror"
     family: ClassVar[Family] = "everyday"
     levels: ClassVar[tuple[Any, ...]] = (1,)
+    keeps_class: ClassVar[bool] = False  # of letters and digits
 
     def apply(self, picture: Floats, level: Any, generator: np.random.Generator) -> Floats:
         del level, generator

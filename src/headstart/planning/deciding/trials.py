@@ -19,6 +19,7 @@ from headstart.core.stopping import Reason, StoppedError, keep_seconds, seconds_
 from headstart.core.watching import Standing, tell_standing
 from headstart.data.task import Task
 from headstart.features.extract import seconds_an_image
+from headstart.methods import method_from
 from headstart.planning.candidate import Candidate
 from headstart.planning.costs import rows_read, seconds_of_fit, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, begin_folds, cross_validate, cross_validate_chance, drop_folds
@@ -349,7 +350,7 @@ class Trials:
         rows = validated.candidate.max_rows
         if rows is None:
             return None
-        each = seconds_an_image(self.backbone(validated.candidate)) * (1 + int(validated.candidate.method.get("views", 0)))
+        each = seconds_an_image(self.backbone(validated.candidate)) * (1 + method_from(validated.candidate.method).num_views)
         more = self.remaining_seconds / max(each, 1e-9)
         wanted = max(rows, int(rows + more) // ROWS_STEP * ROWS_STEP)
         return None if wanted >= len(self.task.labeled) else wanted
