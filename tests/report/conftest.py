@@ -27,9 +27,10 @@ from headstart.evaluation.protocols import evaluation_of
 from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.improving.adjustment import Adjustment
+from headstart.planning.label_budget import CurvePoint, ExpectedError, Forecast, LearningCurve, UnlabeledGain
 from headstart.planning.plan import Plan, Rejected
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
-from headstart.planning.results import CandidateResult, Comparison, CurvePoint, Decision, LearningCurve
+from headstart.planning.results import CandidateResult, Comparison, Decision
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.training.learning_rate_finder import LearningRateCurve
 
@@ -170,11 +171,24 @@ def decision() -> Decision:
         comparisons=comparisons,
         curve=LearningCurve(
             points=tuple(CurvePoint(num_rows=rows, error=error, std=std) for rows, error, std in curve_points),
-            asymptote=0.002,
-            slope=1.83,
+            recipe=CHOSEN,
+            exact=True,
+            num_labels=812,
             now=around(0.064, 0.016),
-            four_times=around(0.034, 0.012),
-            sentence="Four times the labels (3,248) would bring the error from 6.4% to about 3.4% [2.2%, 4.6%].",
+            forecasts=tuple(
+                Forecast(
+                    factor=factor, num_labels=round(812 * factor), accuracy=around(0.936 + gain, 0.02), gain=around(gain, 0.015)
+                )
+                for factor, gain in ((1.5, 0.011), (2.0, 0.018), (4.0, 0.03))
+            ),
+            expected=tuple(
+                ExpectedError(num_labels=size, error=around(1.83 / size**0.5, 0.01)) for size in (203, 406, 812, 1_624, 3_248)
+            ),
+            sentence="Twice the labels (1,624) would buy +1.8 points [+0.3, +3.3] of accuracy, four times the labels (3,248) "
+            "+3.0 points [+1.5, +4.5], by refitting the chosen model to parts of the labels.",
+            unlabeled=UnlabeledGain(
+                method="label_mean", against="ridge", num_labels=325, num_unlabeled=325, hidden=True, gain=around(0.004, 0.01)
+            ),
         ),
         reasons=("Baseline gap: the best transfer candidate is +39.5 points from the best one without knowledge.",),
         rejected=tuple(

@@ -51,7 +51,7 @@ def test_a_run_that_transfers(run):
         "+22 of 100: chance does not explain it."
     )
     assert brief.advice == (
-        "Label more images: with four times as many, a simple model is expected to get 97 of 100 right instead of 94.",
+        "Label more images: with four times as many, between 2 and 4 more of 100 should be right.",
         "Use the model; the section Use has the commands.",
     )
 

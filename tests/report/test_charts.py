@@ -4,9 +4,9 @@ import pytest
 
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Confusion, ReliabilityBin, SelectivePoint
+from headstart.planning.label_budget import CurvePoint, ExpectedError, Forecast, LearningCurve
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.planning.ranking.stage_scores import StageScore
-from headstart.planning.results import CurvePoint, LearningCurve
 from headstart.report.charts import (
     curve_chart,
     heatmap,
@@ -48,17 +48,28 @@ def test_confusions_come_most_frequent_first_without_right_ones():
     assert pairs[0].share == pytest.approx(3 / 8)
 
 
-def test_curve_falls_to_the_right_and_forecasts_four_times_the_rows():
-    estimate = Estimate(value=0.03, low=0.02, high=0.05)
+def test_curve_falls_to_the_right_and_forecasts_twice_and_four_times_the_rows():
+    def around(value: float) -> Estimate:
+        return Estimate(value=value, low=value - 0.01, high=value + 0.02)
+
     points = tuple(CurvePoint(num_rows=rows, error=error, std=0.01) for rows, error in ((50, 0.2), (100, 0.15), (200, 0.1)))
-    curve = LearningCurve(points=points, asymptote=0.0, slope=1.41, now=estimate, four_times=estimate, sentence="")
+    sizes = (50, 100, 250, 500, 1_000)
+    curve = LearningCurve(
+        points=points, recipe="ridge", exact=True, num_labels=250, now=around(0.09), sentence="",
+        forecasts=tuple(
+            Forecast(factor=factor, num_labels=round(250 * factor), accuracy=around(0.97), gain=around(0.06))
+            for factor in (1.5, 2, 4)
+        ),
+        expected=tuple(ExpectedError(num_labels=size, error=around(1.41 / size**0.5)) for size in sizes),
+    )  # fmt: skip
     chart = curve_chart(curve)
-    assert [(mark.label, mark.caption) for mark in chart.marks] == [("50", ""), ("100", ""), ("200", "now")]
+    assert [mark.label for mark in chart.marks] == ["50", "100", "200"]
     assert [mark.y for mark in chart.marks] == sorted(mark.y for mark in chart.marks)
-    assert chart.highlight.label == "800"
-    assert chart.highlight.x > chart.marks[-1].x
-    assert chart.highlight.top < chart.highlight.y < chart.highlight.bottom
+    assert [(mark.label, mark.caption) for mark in chart.forecasts] == [("500", "twice"), ("1,000", "four times")]
+    assert chart.forecasts[1].x > chart.forecasts[0].x > chart.marks[-1].x
+    assert chart.forecasts[1].top < chart.forecasts[1].y < chart.forecasts[1].bottom
     assert chart.marks[1].x - chart.marks[0].x == pytest.approx(chart.marks[2].x - chart.marks[1].x, abs=0.02)
+    assert (chart.line.count("L"), chart.dashed.count("L"), chart.band.count("L")) == (2, 2, 9)
 
 
 def test_a_rate_curve_is_drawn_by_powers_of_ten_and_marks_the_choice():

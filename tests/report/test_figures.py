@@ -47,13 +47,7 @@ def test_each_figure_has_its_name_and_says_what_was_judged(run):
     assert [(one.name, round(one.accuracy.value, 3), one.basis) for one in found] == [
         ("Test accuracy", 0.95, "97 test images, answered by the final model, which has not seen them"),
         ("Accuracy in the comparison", 0.936, "812 labeled images in 5 folds, when candidates were compared"),
-        (
-            "Learning curve, now",
-            round(1 - run.decision.curve.now.value, 3),
-            "the ridge head alone, leave-one-out on 812 labeled images",
-        ),
     ]
-    assert found[2].accuracy.low == pytest.approx(1 - run.decision.curve.now.high)
     other = with_accuracy(run, "DATA/other", estimate(0.9))
     assert figures_of(other)[0].name == "Accuracy, DATA/other"
     assert figures_of(replace(run, decision=None, evaluation=None)) == ()
@@ -61,23 +55,19 @@ def test_each_figure_has_its_name_and_says_what_was_judged(run):
 
 def test_the_comparison_s_figure_is_not_given_twice(run):
     same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
-    assert [one.name for one in figures_of(with_accuracy(run, "out of fold", same))] == [
-        "Out-of-fold accuracy",
-        "Learning curve, now",
-    ]
+    assert [one.name for one in figures_of(with_accuracy(run, "out of fold", same))] == ["Out-of-fold accuracy"]
 
 
 def test_test_and_out_of_fold_are_reconciled_by_their_intervals(run):
-    curve = f"The learning curve's {1 - run.decision.curve.now.value:.1%} is that of the ridge head alone, not of the model."
     near = reconciled(with_accuracy(run, "test", estimate(0.95)))
     assert near == (
         "Out of fold it was 93.6% [91.7%, 95.5%] on 812 images: models of folds learn from fewer labels than the final one, "
-        f"and the intervals overlap, so that chance may explain the rest. {curve}"
+        "and the intervals overlap, so that chance may explain the rest."
     )
     far = reconciled(with_accuracy(run, "test", estimate(0.8)))
     assert far == (
         "Out of fold it was 93.6% [91.7%, 95.5%] on 812 images: models of folds learn from fewer labels than the final one, "
-        "and the intervals do not overlap, so that there is more: perhaps these images differ from the labeled ones. " + curve
+        "and the intervals do not overlap, so that there is more: perhaps these images differ from the labeled ones."
     )
     assert reconciled(replace(run, decision=None)) == ""
 
@@ -85,15 +75,15 @@ def test_test_and_out_of_fold_are_reconciled_by_their_intervals(run):
 def test_a_corrected_figure_says_that_the_one_in_the_comparison_is_optimistic(run):
     said = reconciled(with_accuracy(run, "out of fold", estimate(0.93)))
     assert said.startswith(
-        "In the comparison it was 93.6%; this one is corrected for the choice: the best of several looks better than it is. "
+        "In the comparison it was 93.6%; this one is corrected for the choice: the best of several looks better than it is."
     )
     raised = reconciled(with_accuracy(run, "out of fold", estimate(0.94)))
     assert raised.startswith(
         "In the comparison it was 93.6%; this one is corrected for the choice: choices made again on parts of the images were "
-        "right more often on the rest. "
+        "right more often on the rest."
     )
     same = next(one.accuracy for one in run.decision.results if one.name == run.decision.chosen)
-    assert reconciled(with_accuracy(run, "out of fold", same)).startswith("The learning curve's")
+    assert reconciled(with_accuracy(run, "out of fold", same)) == ""
 
 
 def test_what_was_left_out_is_named_with_its_price_and_how_to_go_on(run):
@@ -134,7 +124,6 @@ def test_what_was_judged_on_fewer_images_is_said_in_text_and_table(make_run):
         "The model is fitted to 440 of 1,132 labeled images.",
         "The chosen candidate was judged on 812 of 1,132 labeled images.",
         "7 other candidates were judged on 163 to 812 of 1,132.",
-        "The learning curve is drawn from 812 of 1,132 labeled images.",
     )
 
 
@@ -159,14 +148,7 @@ def test_an_accuracy_is_written_with_its_interval():
     ("num_train", "num_classes", "sentence"),
     [
         (8, 2, "No learning curve: it needs 40 labeled images, and there are 8."),
-        (1_132, 200, "No learning curve: it needs 12 labeled images a class, and there are 1,132 of 200 classes."),
-        (
-            9_000,
-            200,
-            "No learning curve: it needs 12 labeled images a class, and there are 9,000 of 200 classes. It is drawn from "
-            "2,000 at "
-            "most.",
-        ),
+        (412, 100, "No learning curve: it needs 5 labeled images a class, and there are 412 of 100 classes."),
         (1_132, 2, "No learning curve was measured."),
     ],
 )

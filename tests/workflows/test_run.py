@@ -16,7 +16,7 @@ from headstart.core.errors import DataError, MissingExtraError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.data.reading import read_task
 from headstart.planning import cross_validation, fitting
-from headstart.planning.deciding import chosen, decide, trained
+from headstart.planning.deciding import chosen, decide, label_budget, trained
 from headstart.planning.deciding.selection import Contenders
 from headstart.planning.plan import Plan
 from headstart.planning.ranking import rank as ranking_module
@@ -97,7 +97,7 @@ KILLS = [
     (deciding, "rank", 1),
     (cross_validation, "fit_rows", 1),
     (cross_validation, "fit_rows", 5),
-    (decide, "learning_curve", 1),
+    (label_budget, "fit_curve", 1),
     (fitting, "fit_rows", 1),
     (chosen, "evaluation_out_of_fold", 1),
     (fitting_runs, "evaluation_of_chosen", 1),

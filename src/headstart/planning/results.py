@@ -8,6 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from headstart.core.estimate import Estimate
 from headstart.core.records import Migration, Record, renamed
+from headstart.planning.label_budget import LearningCurve
 from headstart.planning.plan import Recipe, Rejected
 from headstart.planning.ranking.ranking_audit import RankingAudit
 from headstart.training.settings import Training
@@ -147,35 +148,6 @@ class EnsembleGain(Record):
         return f"What is trained predicts by {models} without the images of one fold. "
 
 
-class CurvePoint(Record):
-    """Error at a number of labeled rows: mean over draws, and the draws' standard deviation."""
-
-    migrations: ClassVar[tuple[Migration, ...]] = (renamed("spread", "std"),)
-    num_rows: int
-    error: float
-    std: float
-
-
-class LearningCurve(Record):
-    """e(n) = asymptote + slope / sqrt(n), fitted to leave-one-out errors at a quarter, a half and all of the rows.
-
-    Attributes:
-        points: What was measured.
-        asymptote: alpha.
-        slope: eta.
-        now: Error at the present number of rows.
-        four_times: Error to expect with four times the rows.
-        sentence: What to tell a person.
-    """
-
-    points: tuple[CurvePoint, ...]
-    asymptote: float
-    slope: float
-    now: Estimate
-    four_times: Estimate
-    sentence: str
-
-
 class Decision(Record):
     """What was decided, and everything that speaks for and against it.
 
@@ -186,7 +158,7 @@ class Decision(Record):
         sentence: The sentence to quote.
         results: In the order tried.
         comparisons: In the order made.
-        curve: None when there are too few rows.
+        curve: What more labels would buy; None where there are too few, or no closed form was fitted.
         reasons: Sentences with numbers.
         rejected: Everything else, each with its reason.
         budget_seconds: Predicted seconds that candidates could take.

@@ -158,11 +158,9 @@ def _advice(run: Run) -> list[str]:
     if (decision and decision.unfinished) or (run.adaptation and run.adaptation.unfinished):
         advice.append("Let the same command go on: some candidates were left out for their time.")
     curve = decision.curve if decision else None
-    if curve and curve.now.value - curve.four_times.value >= WORTH_LABELING:
-        now, more = round(100 * (1 - curve.now.value)), round(100 * (1 - curve.four_times.value))
-        advice.append(
-            f"Label more images: with four times as many, a simple model is expected to get {more} of 100 right instead of {now}."
-        )
+    if curve and curve.last.gain.value >= WORTH_LABELING:
+        more, most = (round(100 * end) for end in (max(0.0, curve.last.gain.low), curve.last.gain.high))
+        advice.append(f"Label more images: with four times as many, between {more} and {most} more of 100 should be right.")
     elif evaluation and evaluation.num_images < FEW_JUDGED:
         advice.append(f"Label more {_things(task)}s: these are too few to judge by.")
     weakest = _weakest(evaluation)

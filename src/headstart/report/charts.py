@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from headstart.core.evaluation import Confusion, ReliabilityBin, SelectivePoint
 from headstart.evaluation.episodes import EpisodeAccuracy
+from headstart.planning.label_budget import Forecast, LearningCurve
 from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import LearningCurve
 from headstart.report.axis import Axis
 from headstart.training.learning_rate_finder import LearningRateCurve
 
@@ -41,7 +41,9 @@ class Plot:
         x_ticks: Place and label, where the marks do not label the axis.
         marks: What was measured.
         dashed: Path of the line's continuation.
-        highlight: What the chart is drawn for: a forecast, or the chosen value.
+        highlight: What the chart is drawn for.
+        forecasts: What is expected elsewhere.
+        band: Closed path around the interval of the line.
     """
 
     y_ticks: tuple[tuple[float, str], ...]
@@ -50,6 +52,8 @@ class Plot:
     marks: tuple[Mark, ...] = ()
     dashed: str = ""
     highlight: Mark | None = None
+    forecasts: tuple[Mark, ...] = ()
+    band: str = ""
     width: float = 640.0
     height: float = 270.0
     left: float = LEFT
@@ -65,30 +69,37 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def curve_chart(curve: LearningCurve) -> Plot:
-    """A learning curve on a logarithmic axis: measured errors, the fitted line and its continuation to four times the rows."""
-    first, now = min(point.num_rows for point in curve.points), max(point.num_rows for point in curve.points)
-    four = curve.four_times
+    """A learning curve on a logarithmic axis: measured errors, the fitted line with its interval, and forecasts beyond now."""
+    last = curve.forecasts[-1].num_labels
+    first = min([point.num_rows for point in curve.points] + [curve.expected[0].num_labels])
     errors = [point.error + sign * point.std for point in curve.points for sign in (-1, 1)]
-    axis = Axis.over([four.low, four.high, *errors], least=0.0, num_ticks=4)
+    axis = Axis.over([end for one in curve.expected for end in (one.error.low, one.error.high)] + errors, least=0.0, num_ticks=4)
     y = _height_on(axis)
 
     def x(rows: float) -> float:
-        return round(LEFT + 24 + (RIGHT - LEFT - 24) * math.log(rows / first) / math.log(4 * now / first), 2)
+        return round(LEFT + 24 + (RIGHT - LEFT - 24) * math.log(rows / first) / math.log(last / first), 2)
 
-    def fitted(start: float, stop: float) -> str:
-        rows = [start * (stop / start) ** (step / 24) for step in range(25)]
-        return _path([(x(each), y(curve.asymptote + curve.slope / math.sqrt(each))) for each in rows])
+    def forecast(one: Forecast, caption: str) -> Mark:
+        low, high = 1 - one.accuracy.high, 1 - one.accuracy.low
+        return Mark(x(one.num_labels), y(1 - one.accuracy.value), y(high), y(low), f"{one.num_labels:,}", caption)
 
     marks = tuple(
-        Mark(
-            x(one.num_rows), y(one.error), y(one.error + one.std), y(one.error - one.std), f"{one.num_rows:,}",
-            "now" if one is curve.points[-1] else "",
-        )
+        Mark(x(one.num_rows), y(one.error), y(one.error + one.std), y(one.error - one.std), f"{one.num_rows:,}")
         for one in curve.points
-    )  # fmt: skip
-    forecast = Mark(x(4 * now), y(four.value), y(four.high), y(four.low), f"{4 * now:,}", "four times")
-    ticks = tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks)
-    return Plot(ticks, fitted(first, now), marks=marks, dashed=fitted(now, 4 * now), highlight=forecast)
+    )
+    line = [(x(one.num_labels), y(one.error.value)) for one in curve.expected]
+    known = sum(one.num_labels <= curve.num_labels for one in curve.expected)
+    ends = [(x(one.num_labels), y(one.error.low)) for one in curve.expected]
+    ends += [(x(one.num_labels), y(one.error.high)) for one in reversed(curve.expected)]
+    twice = tuple(forecast(one, "twice") for one in curve.forecasts if one.factor == 2)
+    return Plot(
+        tuple((y(tick), f"{100 * tick:.3g}%") for tick in axis.ticks),
+        _path(line[: max(known, 1)]),
+        marks=marks,
+        dashed=_path(line[max(known, 1) - 1 :]),
+        forecasts=(*twice, forecast(curve.last, "four times")),
+        band=_path(ends) + "Z",
+    )
 
 
 def rate_chart(curve: LearningRateCurve) -> Plot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.core.estimate import Estimate
-from headstart.planning.deciding.learning_curve import FEWEST_A_CLASS, FEWEST_ROWS, MOST_ROWS
+from headstart.planning.label_budget import FEWEST_A_CLASS, FEWEST_ROWS, enough_labels
 from headstart.planning.results import CandidateResult, Comparison, Decision
 from headstart.report.numbers import count, duration, percent, plural
 from headstart.runs.run import Run
@@ -28,7 +28,7 @@ class Figure:
     """An accuracy, by the name that every text gives it.
 
     Attributes:
-        name: "Test accuracy", "Out-of-fold accuracy" or "Learning curve, now".
+        name: "Test accuracy", "Out-of-fold accuracy" or "Accuracy in the comparison".
         accuracy: The share of right answers with its interval.
         basis: What was judged, and by what.
     """
@@ -51,13 +51,6 @@ def figures_of(run: Run) -> tuple[Figure, ...]:
     if chosen is not None and chosen.accuracy is not None and not (evaluation and evaluation.accuracy == chosen.accuracy):
         basis = f"{plural(chosen.num_rows, 'labeled image')} in {plural(chosen.num_folds, 'fold')}, when candidates were compared"
         found.append(Figure("Accuracy in the comparison", chosen.accuracy, basis))
-    if decision and decision.curve:
-        error = decision.curve.now
-        now = Estimate(value=1 - error.value, low=1 - error.high, high=1 - error.low)
-        rows = decision.curve.points[-1].num_rows
-        found.append(
-            Figure("Learning curve, now", now, f"the ridge head alone, leave-one-out on {plural(rows, 'labeled image')}")
-        )
     return tuple(found)
 
 
@@ -99,9 +92,6 @@ def reconciled(run: Run) -> str:
     sentences = []
     if evaluation is not None and chosen is not None and chosen.accuracy is not None:
         sentences.append(_between(evaluation.split, evaluation.accuracy, chosen.accuracy, chosen))
-    if decision and decision.curve:
-        now = 1 - decision.curve.now.value
-        sentences.append(f"The learning curve's {percent(now)} is that of the ridge head alone, not of the model.")
     return " ".join(filter(None, sentences))
 
 
@@ -176,9 +166,6 @@ def on_fewer(run: Run) -> tuple[str, ...]:
         on = count(counts[0]) if len(counts) == 1 else f"{count(counts[0])} to {count(counts[-1])}"
         each = " each" if len(others) > len(counts) == 1 else ""
         said.append(f"{plural(len(others), 'other candidate')} {verb} judged on {on} of {count(labeled)}{each}.")
-    if decision.curve and decision.curve.points[-1].num_rows < labeled:
-        rows = decision.curve.points[-1].num_rows
-        said.append(f"The learning curve is drawn from {count(rows)} of {count(labeled)} labeled images.")
     return tuple(said)
 
 
@@ -189,14 +176,13 @@ def why_no_curve(run: Run) -> str:
         return "No learning curve: nothing was decided in this run."
     if decision.curve is not None:
         return ""
-    labeled, needed = task.num_train + task.num_validation, 4 * FEWEST_A_CLASS
+    labeled = task.num_train + task.num_validation
     if labeled < FEWEST_ROWS:
         return f"No learning curve: it needs {FEWEST_ROWS} labeled images, and there are {count(labeled)}."
-    if min(labeled, MOST_ROWS) < needed * len(task.classes):
-        most = f" It is drawn from {count(MOST_ROWS)} at most." if labeled > MOST_ROWS else ""
+    if not enough_labels(labeled, len(task.classes)):
         return (
-            f"No learning curve: it needs {needed} labeled images a class, and there are {count(labeled)} of "
-            f"{count(len(task.classes))} classes.{most}"
+            f"No learning curve: it needs {FEWEST_A_CLASS} labeled images a class, and there are {count(labeled)} of "
+            f"{count(len(task.classes))} classes."
         )
     if not any(one.family == "transfer" and one.accuracy for one in decision.results):
         return "No learning curve: it is that of a head on a pretrained network, and none was fitted."

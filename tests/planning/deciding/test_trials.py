@@ -16,7 +16,6 @@ from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.planning.budget import budget_of
 from headstart.planning.cross_validation import CrossValidated
-from headstart.planning.deciding import decide
 from headstart.planning.deciding import trials as module
 from headstart.planning.deciding.racing import Whole
 from headstart.planning.deciding.trials import Trials
@@ -303,24 +302,6 @@ def test_a_fold_that_was_cut_leaves_those_before_it_as_evidence(trials_at, calls
     (validated,) = trials.validated
     assert (validated.result.status, validated.result.num_folds) == ("fitted", 2)
     assert validated.result.reason == "stopped after 2 of 5 folds: Ctrl-C ended the trying before"
-
-
-@pytest.mark.parametrize(("rows", "most", "kept", "expected"), [(100, 200, 5, 100), (100, 70, 5, 70), (100, 200, 1, 100)])
-def test_the_curve_sees_cross_validated_rows_up_to_a_number(trials_at, monkeypatch, make_candidate, rows, most, kept, expected):
-    monkeypatch.setattr(decide, "features_of", lambda part, backbone: len(part))
-    trials = trials_at(rows, 1)
-    candidate = make_candidate()
-    number, part = decide.features_for_curve(trials, CrossValidated(candidate, candidate.result(num_folds=kept)), most)
-    assert number == len(part) == expected
-
-
-def test_the_curve_of_a_candidate_on_fewer_rows_sees_held_out_rows_alone(trials_at, monkeypatch, make_candidate):
-    monkeypatch.setattr(decide, "features_of", lambda part, backbone: None)
-    trials = trials_at(100, 1)
-    candidate = make_candidate(max_rows=30)
-    _, part = decide.features_for_curve(trials, CrossValidated(candidate, candidate.result(num_folds=1)), 200)
-    held = trials.task.labeled.take(trials.task.folds[0].held_out)
-    assert [part.images.name(row) for row in range(len(part))] == [held.images.name(row) for row in range(len(held))]
 
 
 def test_weights_follow_from_the_family_and_the_backbone_is_loaded_once(trials_at, monkeypatch):

@@ -17,8 +17,9 @@ from headstart.planning.deciding.wording import (
     untried_side,
     what_was_compared,
 )
+from headstart.planning.label_budget import LearningCurve
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
-from headstart.planning.results import Comparison, LearningCurve
+from headstart.planning.results import Comparison
 
 
 def estimate(value: float, spread: float) -> Estimate:
@@ -148,7 +149,9 @@ def test_the_rule_is_told_where_the_winner_is_not_the_most_accurate(net, pixels,
 
 
 def test_reasons_name_the_choice_every_comparison_the_baseline_the_ranking_and_the_curve(net, pixels, ranking):
-    curve = LearningCurve(points=(), asymptote=0, slope=1, now=GAIN, four_times=GAIN, sentence="More labels help.")
+    curve = LearningCurve(
+        points=(), recipe="ridge", exact=True, num_labels=1, now=GAIN, forecasts=(), expected=(), sentence="More labels help."
+    )
     net, pixels = (replace(one, predictions=object()) for one in (net, pixels))
     made = [compared(net, pixels), compared(pixels, net, significant=False)]
     name = "ridge on stages of net at 96 pixels"

@@ -183,9 +183,9 @@ def trial_order(trials: Trials, ranking: Ranking) -> list[str]:
     return shortlist + [one.name for one in ranking.candidates if not one.baseline and one.name not in ranking.chosen]
 
 
-def _like(trials: Trials, best: CrossValidated, **method: Any) -> Candidate:
-    """A head with other settings on the features of the best one."""
-    own, settings = best.candidate, {"blocks": best.candidate.method["blocks"], **method}
+def like(trials: Trials, own: Candidate, **method: Any) -> Candidate:
+    """A head with other settings on the features of a candidate."""
+    settings = {"blocks": own.method["blocks"], **method}
     return trials.candidate("transfer", own.pretrained, settings_of(method_from(settings)), pixels=own.input_pixels)
 
 
@@ -194,7 +194,7 @@ def _with_sources(trials: Trials, options: Options) -> None:
     best = best_so_far(trials)
     if options.method is not None or not trials.source_weights or best is None:
         return
-    candidate = _like(trials, best, kind="joint_ridge", source_weights=trials.source_weights)
+    candidate = like(trials, best.candidate, kind="joint_ridge", source_weights=trials.source_weights)
     trials.closed_form(candidate)
 
 
@@ -203,7 +203,7 @@ def _with_unlabeled(trials: Trials, options: Options) -> None:
     best = best_so_far(trials)
     if options.method is not None or trials.task.unlabeled is None or best is None:
         return
-    candidates = [_like(trials, best, kind=kind) for kind in WITH_UNLABELED]
+    candidates = [like(trials, best.candidate, kind=kind) for kind in WITH_UNLABELED]
     found = trials.cluster_assumption = cluster_assumption_of(trials, candidates[0])
     for candidate in candidates:
         if found and found.neighbor_test.differs:

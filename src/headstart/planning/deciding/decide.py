@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart.core.errors import PlanError
-from headstart.core.records import Record
 from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError
-from headstart.data.images import ImageSet
 from headstart.data.task import Task
-from headstart.features.extract import features_of
-from headstart.features.feature_set import FeatureSet
-from headstart.features.representation import Representation
 from headstart.methods import method_from
 from headstart.methods.base import check_needs
 from headstart.planning.budget import budget_of
-from headstart.planning.cross_validation import CrossValidated, fold_inputs
+from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.audit import audited
 from headstart.planning.deciding.chosen import evaluate_chosen
-from headstart.planning.deciding.closed_forms import best_so_far, trusts_unlabeled
+from headstart.planning.deciding.closed_forms import trusts_unlabeled
 from headstart.planning.deciding.ensemble import MOST_MEMBERS, ensemble_gain
-from headstart.planning.deciding.learning_curve import MOST_ROWS, learning_curve
+from headstart.planning.deciding.label_budget import curve_of
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.schedule import default_candidate, run_schedule
 from headstart.planning.deciding.selection import best_transfer, best_without, chosen_of, contenders_of, side_of
@@ -35,7 +27,7 @@ from headstart.planning.deciding.wording import reasons_for, rejected_from, sent
 from headstart.planning.fitting import refits
 from headstart.planning.plan import Plan, is_gradient
 from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import Decision, LearningCurve, Verdict
+from headstart.planning.results import Decision, Verdict
 from headstart.training.settings import Training
 
 
@@ -137,7 +129,7 @@ def _concluded(trials: Trials, ranking: Ranking, options: Options, per_class: in
     elif without is chance:
         why = " ".join(f"{one.result.name}: {one.result.reason}." for one in trials.validated if one.result.reason)
         raise PlanError(f"Nothing could be fitted. {why}")
-    curve = _curve(trials) if transfer is not None else None  # of a head alone: the ensembles are not among them yet
+    curve = curve_of(trials, chosen)
     trials.validated.extend(made)
     alone = [one for one in trials.validated if not one.members]
     instead = best_without(alone) if chosen is without else best_transfer(alone, trusts_unlabeled(trials), seed)[0]
@@ -177,36 +169,6 @@ def _decision(trials: Trials, ranking: Ranking, chosen: CrossValidated, reasons:
         audit=audited(ranking, trials.validated, trials.task.seed),
         **facts,
     )
-
-
-class _Curve(Record):
-    """A learning curve, where the rows suffice for one."""
-
-    curve: LearningCurve | None
-
-
-def _curve(trials: Trials) -> LearningCurve | None:
-    best = best_so_far(trials)
-    if best is None:
-        return None
-    task, candidate = trials.task, best.candidate
-
-    def make(_: Path) -> _Curve:
-        features, rows = features_for_curve(trials, best, MOST_ROWS)
-        matrix = Representation.fitted(features, candidate.method.get("blocks", "penultimate")).matrix(features)
-        return _Curve(curve=learning_curve(matrix, rows.labels, rows.groups, task.num_classes, task.seed, len(task.labeled)))
-
-    inputs = fold_inputs(task, candidate, trials.backbone(candidate), best.result.num_folds)
-    return trials.steps.run("curve", inputs, _Curve, make).curve
-
-
-def features_for_curve(trials: Trials, validated: CrossValidated, most: int) -> tuple[FeatureSet, ImageSet]:
-    """Features of up to `most` labeled rows that are in the store, and these rows: all, or held-out ones."""
-    task, folds = trials.task, trials.task.folds[: validated.result.num_folds]
-    every = validated.candidate.max_rows is None and len(task.labeled) <= most
-    rows = np.arange(len(task.labeled)) if every else np.sort(np.concatenate([fold.held_out for fold in folds])[:most])
-    part = task.labeled.take(rows)
-    return features_of(part, trials.backbone(validated.candidate)), part
 
 
 def _plan(trials: Trials, chosen: CrossValidated, decision: Decision, per_class: int | None) -> Plan:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from headstart.core.estimate import Estimate
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.selection import best_accuracy
+from headstart.planning.label_budget import LearningCurve
 from headstart.planning.plan import Rejected, is_gradient
 from headstart.planning.ranking.ranking import Ranking
-from headstart.planning.results import CandidateResult, Comparison, LearningCurve, Verdict
+from headstart.planning.results import CandidateResult, Comparison, Verdict
 
 
 def in_points(gain: Estimate) -> str:
