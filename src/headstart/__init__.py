@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from headstart.workflows.enroll import enroll
     from headstart.workflows.estimators import Features, TransferClassifier
     from headstart.workflows.evaluate import evaluate
+    from headstart.workflows.explain import explain
     from headstart.workflows.export import export
     from headstart.workflows.extend import extend
     from headstart.workflows.fit import fit
@@ -68,9 +69,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export", "extend", "fit", "inspect",
-    "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve", "simulate",
-    "stress", "track", "verify", "watch",
+    "adjust", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "explain", "export", "extend", "fit",
+    "inspect", "label", "methods", "models", "predict", "pretrain", "push", "rank", "report", "run", "runs", "search", "serve",
+    "simulate", "stress", "track", "verify", "watch",
 )  # fmt: skip
 _MODULES = {
     "Evaluation": "headstart.core.evaluation",
@@ -95,9 +96,9 @@ _MODULES = {
 
 __all__ = [
     "Evaluation", "Features", "Finding", "Gallery", "Model", "Plan", "Predictions", "Run", "Task", "TransferClassifier",
-    "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "export",
-    "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain", "pretrained",
-    "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
+    "__version__", "adjust", "audit_runs", "cache", "compare", "datasets", "decide", "embed", "enroll", "evaluate", "explain",
+    "export", "extend", "fit", "inspect", "label", "list_runs", "load_backbone", "methods", "models", "predict", "pretrain",
+    "pretrained", "push", "rank", "read_arrays", "read_task", "report", "run", "runs", "search", "serve",
     "simulate", "stress", "track", "verify", "watch",
 ]  # fmt: skip
 

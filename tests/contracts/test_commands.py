@@ -104,6 +104,7 @@ def arguments_of(command: str, place: Path, runs: Path, folder: Path) -> list[st
         "serve": [runs / "first", "--port", "0", "--check"],
         "verify": [runs / "second"],
         "watch": [runs / "first", place],
+        "explain": [runs / "first", image],
         "stress": [runs / "second", "--corruption", "mirror", "--corruption", "crop"],
         "models": [],
         "methods": [],

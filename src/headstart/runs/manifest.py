@@ -15,6 +15,8 @@ IMAGES = "images.sha256"
 """The images, one a line as `sha256sum` writes them: `KEY  NAME`. Of pictures in files the key is the SHA-256 of the file."""
 TRACKING = "tracking"
 """The folder with what is known of its trackers, and the event files of TensorBoard; they go on after the run has ended."""
+EXPLAINED = "explained"
+"""The folder with explanations of new images, which are made after the run has ended."""
 DERIVED = ("report.html", "stress.html", "stress_part.html")
 """Pages that are made of the other files, in the language that is spoken."""
 ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
@@ -73,7 +75,7 @@ class Manifest(Record):
         return self.model_copy(update={"files": dict(sorted((others | found).items()))})
 
 
-NOT_HASHED = (file_of(Manifest), *DERIVED, PROGRESS, TRACKING, "steps")
+NOT_HASHED = (file_of(Manifest), *DERIVED, PROGRESS, TRACKING, EXPLAINED, "steps")
 """`steps` are intermediate results, which later commands add to and which are made again where they are missing."""
 
 

@@ -90,7 +90,10 @@ class Example(BaseModel):
     """A training picture."""
 
     label: str
-    similarity: float = Field(description="Cosine of the features.")
+    similarity: float = Field(description="Cosine of the features, as the model's head sees them.")
+    contribution: float | None = Field(
+        description="Its share of what all training pictures add to the label's score; null where a score is no such sum."
+    )
     picture: str = Field(description="A thumbnail as a data URI.")
     tiny: bool
 
@@ -102,7 +105,7 @@ class Reasons(BaseModel):
     version: str
     label: str
     probability: float
-    drops: list[list[float]] = Field(description="How much the probability falls where a part is covered, row by row.")
+    drops: list[list[float]] = Field(description="How much lower the probability is where a part is covered, row by row.")
     nearest: list[Example] | None = Field(description="Null where training pictures are not at hand, or not shown.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.attribution.training_images import TrainingRows
 from headstart.core.progress import note, silent
 from headstart.core.types import UNLABELED
 from headstart.data.images import ImageSet
@@ -18,7 +19,7 @@ from headstart.gallery import Gallery
 from headstart.methods.model import Model
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.enrolling import Matching, card_of_gallery, version_of_gallery
-from headstart.serving.reasons import Examples, Explaining, examples_of
+from headstart.serving.reasons import Explaining, examples_of
 from headstart.serving.refusals import RefusedError
 from headstart.serving.versions import Answering, Stamp, Version, blank_pictures, load_version, stamp_of, with_new_card
 from headstart.serving.wanted import Wanted
@@ -78,7 +79,7 @@ class ServedRun(Served):
 
     def __init__(self, folder: Path, make_batcher: Made) -> None:
         self.current: Version = load_version(folder)
-        self._examples: tuple[Model, Examples | None] | None = None
+        self._examples: tuple[Model, TrainingRows | None] | None = None
         self._refused: Stamp | None = None
         super().__init__(folder, make_batcher)
 

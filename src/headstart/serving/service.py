@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from headstart.attribution.maps.rise import NUM_MASKS
 from headstart.backbones.engines.choice import keep_engines
 from headstart.core.cores import num_cores
 from headstart.core.errors import DataError, PlanError, did_you_mean
@@ -28,7 +29,6 @@ from headstart.serving.folders import Folders, OwnFolders, ShownRuns, correction
 from headstart.serving.limits import Limits, Room
 from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
-from headstart.serving.reasons import CELLS
 from headstart.serving.refusals import RefusedError, in_time, too_many_comparisons
 from headstart.serving.served import Served, ServedGallery, ServedRun
 from headstart.serving.wanted import NOTHING_MORE, Wanted
@@ -40,7 +40,7 @@ MOST_COMPARISONS = 4
 """Of runs, made and waiting. Chosen, not measured."""
 RELOAD_SECONDS = 2.0
 """How often run folders are looked at. Chosen, not measured."""
-COST = CELLS**2 + 1
+COST = NUM_MASKS + 1
 """Pictures that reasons for one picture count as."""
 NO_PICTURE = "No picture was sent. Send one or more files, or base64 in JSON."
 

@@ -1,0 +1,91 @@
+"""Explanation: why a model says what it says about a picture, and whether that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+
+from headstart.attribution.class_scores import maskable
+from headstart.attribution.deletion import deletion_curves
+from headstart.attribution.maps.base import MapMethod
+from headstart.attribution.training_images import TrainingImage, TrainingRows
+from headstart.core.records import Record
+from headstart.core.types import Integers
+from headstart.data.images import Images
+from headstart.methods.model import Model
+
+LEVEL = 0.05
+"""Of the test that maps beat random ones."""
+
+
+class Explanation(Record):
+    """Why a model says what it says about one picture.
+
+    Attributes:
+        path: Of the picture.
+        label: The class that is asked about.
+        probability: Of that class.
+        map: How much each place speaks for the class, row by row; negative where it speaks against it.
+        deletion_area: The area under the deletion curve of the map, 0 to 1; low where it names what the model needs.
+        random_areas: Those of random maps of the same resolution.
+        nearest: The training images that add most to the score of the class, or the most similar; none where not at hand.
+        overlay: The file with the map over the picture; empty where none was written.
+    """
+
+    path: str
+    label: str
+    probability: float
+    map: tuple[tuple[float, ...], ...]
+    deletion_area: float
+    random_areas: tuple[float, ...]
+    nearest: tuple[TrainingImage, ...] = ()
+    overlay: str = ""
+
+    @property
+    def random_area(self) -> float:
+        """The mean area of the random maps."""
+        return float(np.mean(self.random_areas))
+
+    @property
+    def beats_random(self) -> bool:
+        """Whether the map has a smaller area than random maps have on average."""
+        return self.deletion_area < self.random_area
+
+
+def explanations_of(
+    model: Model, images: Images, labels: Integers, method: MapMethod, rows: TrainingRows | None, num_nearest: int
+) -> tuple[Explanation, ...]:
+    """Why a model gives each image the class `labels` [image] asks about: a map with its deletion curve, and training images."""
+    pictures = maskable(model, images)
+    maps = method.maps(model, pictures, labels)
+    curves = deletion_curves(model, pictures, labels, maps)
+    near = [()] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest)]
+    return tuple(
+        Explanation(
+            path=images.name(row),
+            label=model.classes[int(labels[row])],
+            probability=float(curves.by_map[row, 0]),
+            map=tuple(tuple(round(float(value), 5) for value in line) for line in maps[row]),
+            deletion_area=float(curves.areas[row]),
+            random_areas=tuple(map(float, curves.random_areas[row])),
+            nearest=tuple(near[row]),
+        )
+        for row in range(len(images))
+    )
+
+
+def verdict_on_maps(made: Sequence[Explanation]) -> str:
+    """Whether maps name what the model needs better than chance does, in one sentence.
+
+    A one-sided sign test at 0.05 of whether more than half of the maps have a smaller area under their deletion curve than random
+    maps; five pictures are the fewest that can tell.
+    """
+    num, better = len(made), sum(one.beats_random for one in made)
+    told = f"On {better} of {num} pictures the probability falls sooner by the map than by random maps"
+    if num and binomtest(better, num, alternative="greater").pvalue <= LEVEL:
+        return f"{told}: the maps name places that the model needs."
+    if 0.5**num > LEVEL:
+        return f"{told}: too few pictures to tell whether maps of this model can be trusted."
+    return f"{told}, which chance explains: do not trust maps of this model."
