@@ -65,8 +65,9 @@ class MaskedImages(Images):
         cells = np.arange(pixels) * self.hidden.shape[1] // pixels
         hidden = self.hidden[chosen][:, cells][:, :, cells]
         sources = self.sources[chosen]
-        shown: Bytes = np.where(hidden[..., None], self._fills[pixels][sources], self.whole[pixels][sources])
-        return shown
+        filled = self.whole[pixels][sources]
+        filled[hidden] = self._fills[pixels][sources][hidden]
+        return filled
 
     @cached_property
     def _fills(self) -> dict[int, Bytes]:
@@ -88,4 +89,4 @@ def replacement(squares: Bytes, fill: Fill) -> Bytes:
         filled = np.broadcast_to(values.mean(axis=(1, 2), keepdims=True), values.shape)
     else:
         filled = gaussian_filter(values, (0, BLUR * squares.shape[1], BLUR * squares.shape[1], 0), mode="nearest")
-    return np.rint(filled).astype(np.uint8)
+    return np.asarray(np.rint(filled), np.uint8)
