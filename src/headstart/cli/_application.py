@@ -17,6 +17,7 @@ from headstart.core.catalog import Catalog
 from headstart.core.errors import HeadstartError, PlanError, did_you_mean
 from headstart.core.language import ENGLISH, speaking, spoken
 from headstart.core.launched import launched
+from headstart.core.printable import printable
 from headstart.core.progress import timed_command
 
 INTERRUPTED = 130
@@ -161,7 +162,7 @@ def _code_of(words: list[str] | None) -> int:
 def _refused(sentence: str) -> int:
     head = spoken().gettext("error: ")
     word = head.rstrip()
-    typer.echo(f"{typer.style(word, fg='red', bold=True)}{head[len(word) :]}{spoken().sentence(sentence)}", err=True)
+    typer.echo(f"{typer.style(word, fg='red', bold=True)}{head[len(word) :]}{printable(spoken().sentence(sentence))}", err=True)
     return 2
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from headstart.cli._wrapping import breakable, unmarked
+from headstart.cli._wrapping import BREAK, breakable, unmarked
 from headstart.core.language import spoken
+from headstart.core.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +35,7 @@ UNITS = re.compile(r"\b(to|至|[kMGT]?B|M|h|min|m?s|e)\b")
 def answer(as_json: bool, value: Any, *blocks: RenderableType, soft_wrap: bool = False) -> None:
     """Print the value as one JSON document, or else the parts, one below the other."""
     if as_json:
-        typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
     else:
         show(*blocks, soft_wrap=soft_wrap)
 
@@ -134,14 +135,15 @@ def said(*texts: str, style: str = "") -> Text:
 
 def told(sentence: str) -> None:
     """Print a sentence on stderr, in the language that is spoken."""
-    typer.echo(spoken().sentence(sentence), err=True)
+    typer.echo(printable(spoken().sentence(sentence)), err=True)
 
 
 def plain(text: object, style: str = "") -> Text:
-    """A text in a style, in which square brackets are square brackets."""
+    """A text in a style, in which square brackets are square brackets and nothing moves the cursor."""
     from rich.text import Text
 
-    return Text(breakable(str(text)), style=style)
+    shown = BREAK.join(map(printable, str(text).split(BREAK)))  # marks of a text that was said before stay
+    return Text(breakable(shown), style=style)
 
 
 def interval(estimate: dict[str, float] | None, signs: str = "") -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +11,9 @@ from typing import Any
 import typer
 
 from headstart.cli._printing import said, show, table
+from headstart.core.csv_text import csv_text
 from headstart.core.errors import ExportError
+from headstart.core.printable import printable_json
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 
@@ -40,7 +40,7 @@ def print_rows(
     """
     if as_json:
         for row in rows:
-            typer.echo(json.dumps(row, ensure_ascii=False))
+            typer.echo(printable_json(json.dumps(row, ensure_ascii=False)))
         return
     shown, blank = [], [""] * (len(columns) - 1)
     for row in rows:
@@ -57,15 +57,18 @@ def check_format(path: Path) -> str:
     return suffix
 
 
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows of `headstart.predict` in the format that the file's name says."""
+def write_rows(path: Path, rows: Sequence[dict[str, Any]], raw: bool = False) -> None:
+    """Write the rows of `headstart.predict` in the format that the file's name says.
+
+    In CSV a quote stands before what a spreadsheet would compute, unless it is to be `raw`.
+    """
     from headstart.core.records import write_atomically
 
     suffix = check_format(path)
     if suffix == ".jsonl":
         write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     else:
-        write_atomically(path, _as_csv(rows) if suffix == ".csv" else _as_parquet(rows))
+        write_atomically(path, _as_csv(rows, raw) if suffix == ".csv" else _as_parquet(rows))
 
 
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
@@ -96,13 +99,9 @@ def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any
     return columns, flat
 
 
-def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+def _as_csv(rows: Sequence[dict[str, Any]], raw: bool) -> str:
     columns, flat = _flat(rows)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"set": ";".join(row["set"])} if "set" in row else row for row in flat)
-    return text.getvalue()
+    return csv_text(columns, (row | {"set": ";".join(row["set"])} if "set" in row else row for row in flat), raw=raw)
 
 
 def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -61,22 +61,28 @@ AtAccuracy = Annotated[
     ),
 ]
 
+Raw = Annotated[
+    bool, typer.Option("--raw", help="In CSV, leave cells that a spreadsheet would compute as they are: for programs.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write a .csv, .parquet or .jsonl file instead of printing.", show_default=False
+    ),
+]
+
 
 def predict(
     run: options.RunFolder,
     paths: Paths,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="Write a .csv, .parquet or .jsonl file instead of printing.", show_default=False
-        ),
-    ] = None,
+    out: Out = None,
     refuse: Refuse = None,
     adapt: Adapt = None,
     sets: Sets = None,
     set_score: SetScore = "lac",
     sets_by_class: SetsByClass = False,
     at_accuracy: AtAccuracy = None,
+    raw: Raw = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Label new images. Each gets the most probable class, and a p-value.
@@ -98,7 +104,7 @@ def predict(
         sets=sets, set_score=set_score, sets_by_class=sets_by_class, at_accuracy=at_accuracy,
     )  # fmt: skip
     if out:
-        _write(out, rows, print_too=as_json)
+        _write(out, rows, print_too=as_json, raw=raw)
         told(f"{out}: {_counts(rows)}")
     else:
         show_predictions(rows, as_json)
@@ -144,12 +150,12 @@ def _counts(rows: Sequence[dict[str, Any]]) -> str:
     return ", ".join(f"{number:,} {what}" for number, what in counts if number or what == "labeled")
 
 
-def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool) -> None:
+def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool, raw: bool) -> None:
     """Write the rows; print them where that is asked for, or where they would be lost."""
     if print_too:
         show_predictions(rows, as_json=True)
     try:
-        write_rows(out, rows)
+        write_rows(out, rows, raw)
     except ExportError:
         if not print_too:
             show_predictions(rows, as_json=True)

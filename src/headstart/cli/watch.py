@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, facts, said, table
+from headstart.cli._printing import answer, facts, said, table, told
 from headstart.cli._rows import paths_from
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def watch(
         blocks.append(table(("image", "label", "probability", "reason"), rows, ("probability",), title="Label first"))
     answer(as_json, {**found.to_dict(), "found": drift.found, "sentence": drift.sentence}, *blocks)
     for path, problem in found.unreadable.items():
-        typer.echo(f"{path}: {problem}", err=True)
+        told(f"{path}: {problem}")
     if found.unreadable or (strict and drift.found):
         raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from headstart.core.language import spoken
+from headstart.core.printable import printable
 from headstart.core.watching import told_stage, watcher
 
 _STATUS: ContextVar[str] = ContextVar("status", default="")
@@ -76,7 +77,7 @@ def _bar(total: int, description: str) -> Iterator[Callable[[int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        job = display.add_task(description, total=total)
+        job = display.add_task(printable(description), total=total)
         yield lambda done: display.advance(job, done)
 
 
@@ -130,7 +131,7 @@ def note(sentence: str) -> None:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from headstart.core.csv_text import unquoted
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
 from headstart.core.types import UNLABELED
@@ -140,7 +141,7 @@ def _csv_cells(path: Path) -> tuple[list[str], list[list[str]], list[str]]:
                     f"{place}, line {lines.line_num}: has {len(record)} cells where the header has {len(names)}. "
                     "Put cells that contain the delimiter into double quotes."
                 )
-            records.append([cell.strip() for cell in record])
+            records.append([unquoted(cell.strip()) for cell in record])
             rows.append(f"line {lines.line_num}")
     except csv.Error as error:
         raise DataError(f"{place}, line {lines.line_num}: is not valid CSV ({error}). Mend that line.") from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from headstart.core.csv_text import csv_text
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.images import ImageSet
 from headstart.data.manifest_files import path_from
@@ -24,9 +23,7 @@ def label_manifest(task: Task, rows: Integers, found: AssessedLabels, folder: Pa
     It lists the assessed images of `task.labeled`, `rows` int64 [assessed], by suspicion, then all others of the target. Splits
     that the program made itself are left to it, others stay. Paths are relative to the folder; what is no file keeps its name.
     """
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
+    lines = []
     place_of = np.full(len(task.labeled), -1)
     place_of[rows] = np.arange(len(rows))
     order = [*rows[found.order].tolist(), *np.flatnonzero(place_of < 0).tolist()]
@@ -36,13 +33,13 @@ def label_manifest(task: Task, rows: Integers, found: AssessedLabels, folder: Pa
             line |= {"suggested": task.classes[found.suggested[place]], "p_value": f"{found.p_values[place]:.3g}"}
             line["flagged"] = "yes" if found.flagged[place] else ""
         split = "validation" if row >= len(task.train) else "train"
-        writer.writerow(line | {"split": split if _keeps_splits(task) else ""})
+        lines.append(line | {"split": split if _keeps_splits(task) else ""})
     if task.test is not None:
         opened, split = task.test.opened_for_evaluation(), "test" if _keeps_splits(task) else ""
-        writer.writerows(line | {"split": split} for line in _lines(task, opened, range(len(opened)), folder))
+        lines += [line | {"split": split} for line in _lines(task, opened, range(len(opened)), folder)]
     if task.unlabeled:
-        writer.writerows(_lines(task, task.unlabeled, range(len(task.unlabeled)), folder))
-    return stream.getvalue()
+        lines += _lines(task, task.unlabeled, range(len(task.unlabeled)), folder)
+    return csv_text(COLUMNS, lines)
 
 
 def _keeps_splits(task: Task) -> bool:

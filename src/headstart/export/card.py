@@ -19,6 +19,7 @@ from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.machine import this_machine
 from headstart.core.exported import Export
 from headstart.core.language import Language, spoken
+from headstart.core.printable import printable
 from headstart.data.built_in import UNKNOWN_LICENSE, built_in_licenses
 from headstart.data.corruptions import title_of
 from headstart.data.summary import TaskSummary
@@ -95,6 +96,7 @@ def rendered(template: str, **facts: Any) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        finalize=lambda value: printable(value) if isinstance(value, str) else value,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
     return environment.get_template(template).render(facts)

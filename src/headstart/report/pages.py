@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from headstart.core.language import Language, spoken
+from headstart.core.printable import printable
 from headstart.core.records import write_atomically
 from headstart.evaluation.stress import Stress
 from headstart.gallery.shots import ShotsCurve
@@ -33,6 +35,7 @@ def environment(language: Language, package: str = "headstart.report", folder: s
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_printable,
         extensions=["jinja2.ext.i18n"],
     )
     made.policies["ext.i18n.trimmed"] = True
@@ -40,6 +43,13 @@ def environment(language: Language, package: str = "headstart.report", folder: s
     made.filters.update(FILTERS, shortened=shortened, briefly=briefly, headings=headings, listed=listed, said=language.sentence)
     made.filters.update({name: _said(FILTERS[name], language) for name in SAID}, joined=language.joined)
     return made
+
+
+def _printable(value: Any) -> Any:
+    """A text, or what is part of a page already, without what moves letters; anything else as it is."""
+    if isinstance(value, Markup):
+        return Markup(printable(value))  # noqa: S704  the escapes are letters, digits and backslashes
+    return printable(value) if isinstance(value, str) else value
 
 
 def page_of(template: str, **values: Any) -> str:

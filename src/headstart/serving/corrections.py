@@ -8,6 +8,7 @@ import io
 import threading
 from pathlib import Path
 
+from headstart.core.csv_text import csv_text, unquoted
 from headstart.core.errors import ExportError
 from headstart.core.records import write_atomically
 from headstart.serving.pictures import Upload
@@ -58,7 +59,8 @@ class Corrections:
             raise RefusedError(
                 409, "damaged-corrections", "The list of corrections cannot be read. Restore or delete it."
             ) from None
-        return {row["path"]: row["label"] for row in csv.DictReader(io.StringIO(text)) if row.get("path") and row.get("label")}
+        lines = csv.DictReader(io.StringIO(text))
+        return {row["path"]: unquoted(row["label"]) for row in lines if row.get("path") and row.get("label")}
 
 
 def _name_of(upload: Upload) -> str:
@@ -66,8 +68,4 @@ def _name_of(upload: Upload) -> str:
 
 
 def _manifest(rows: dict[str, str]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("path", "label"))
-    writer.writerows(rows.items())
-    return stream.getvalue()
+    return csv_text(("path", "label"), ({"path": path, "label": label} for path, label in rows.items()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.loading import load_backbone
 from headstart.backbones.pretrained import Name, name_of
 from headstart.core.arguments import AnyPath, checked
+from headstart.core.csv_text import csv_text
 from headstart.core.errors import PlanError
 from headstart.core.progress import about, note
 from headstart.core.records import write_atomically
@@ -84,20 +83,16 @@ def seconds_of_pairs(task: Task, backbone: Backbone) -> float:
 
 def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
     """The manifest as CSV; paths are relative to the folder, and labels empty but for those that are known."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for name, guess in zip(found.names, found.guesses, strict=True):
-        writer.writerow((path_from(name, folder), "", "train", guess))
+    rows = [(path_from(name, folder), "", "train", guess) for name, guess in zip(found.names, found.guesses, strict=True)]
     labeled, asked = task.labeled, set(found.names)
     for row, known in enumerate(labeled.labels):
-        writer.writerow((path_from(labeled.images.name(row), folder), task.classes[known], "train", ""))
+        rows.append((path_from(labeled.images.name(row), folder), task.classes[known], "train", ""))
     free = task.unlabeled
     for row in range(len(free) if free else 0):
         name = free.images.name(row) if free else ""
         if name not in asked:
-            writer.writerow((path_from(name, folder), "", "train", ""))
-    return stream.getvalue()
+            rows.append((path_from(name, folder), "", "train", ""))
+    return csv_text(COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
 
 
 def next_step(place: str, source: Places, target_domain: Domains, found: ToLabel, out: Path) -> str:
