@@ -12,7 +12,8 @@ from headstart.heads.class_statistics import has_mates
 from headstart.heads.principal_components import PrincipalComponents
 from headstart.heads.temperature import fit_temperature, row_losses
 from headstart.heads.unlabeled_pool import UnlabeledPool
-from headstart.methods.heads import GraphHead, KernelHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
+from headstart.methods.graph_head import GraphHead
+from headstart.methods.heads import KernelHead, LinearHead, MeanHead, head_from, mean_scores, ridge_head
 from headstart.methods.probe.kernel_ridge import KernelRidge
 
 NUM = 23

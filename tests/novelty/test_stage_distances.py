@@ -101,5 +101,5 @@ def test_arrays_make_them_again():
     known, new = blocks_of(NUM, 0), blocks_of(7, 1, moved=0.7)
     found, _ = StageDistances.fitted(known, np.array([1, 2]), ALONE)
     assert all(factor.dtype == np.float16 and factor.flags.c_contiguous for factor in found.factors)
-    again = StageDistances.from_arrays(found.arrays())
+    again = StageDistances.from_arrays(found.arrays(), [block.shape[1] for block in known])
     assert np.array_equal(again.deviations(new), found.deviations(new))

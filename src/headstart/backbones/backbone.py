@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +21,10 @@ from headstart.backbones.stages import Anatomy, Stage, anatomy_of
 from headstart.backbones.state_dicts import load_run_weights
 from headstart.backbones.trace import Layout, first_tensor, pool, std_over_places
 from headstart.backbones.whole_batch import on_own_rows
+from headstart.core.arrays import write_safetensors
 from headstart.core.errors import PlanError, PretrainedError
-from headstart.core.records import fingerprint_of, write_atomically
+from headstart.core.parsing import json_in
+from headstart.core.records import fingerprint_of
 from headstart.data.transforms import Transform
 
 
@@ -175,7 +176,7 @@ class Backbone(nn.Module):
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and, last, `card.json` into a folder, which is made if absent."""
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.module.state_dict().items()}
-        write_atomically(folder / WEIGHTS, save(tensors))
+        write_safetensors(folder / WEIGHTS, save(tensors))
         write_card(self, folder)
 
     @property
@@ -200,7 +201,7 @@ class Backbone(nn.Module):
     def load(cls, folder: Path) -> Backbone:
         """The backbone that `save` wrote, in evaluation mode on the CPU; `PretrainedError` where the folder holds none."""
         try:
-            values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            values = json_in(folder / CARD)
             card = Pretrained.from_dict(values["card"], str(folder / CARD))
             transform = Transform.from_dict(values["transform"], str(folder / CARD))
             weights, source_classes = str(values["weights"]), bool(values["source_classes"])
@@ -212,6 +213,11 @@ class Backbone(nn.Module):
         if module.state_dict():
             load_run_weights(module, folder)
         backbone = cls(card, module, transform, weights, source_classes=source_classes)
+        known = values.get("weights_hash", backbone.weights_hash)
+        if backbone.weights_hash != known:
+            raise PretrainedError(
+                f"{folder} holds no whole backbone ({WEIGHTS}: has other weights than {CARD} says). Fit the run again."
+            )
         backbone.engine = values.get("engine")
         return backbone.eval()
 

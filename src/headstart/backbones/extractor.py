@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.backbones.pretrained import Pretrained
+from headstart.core.parsing import json_text
 from headstart.core.records import fingerprint_of, write_atomically
 from headstart.data.transforms import Transform
 
@@ -81,7 +81,7 @@ def write_card(extractor: Extractor, folder: Path) -> None:
     """Write `card.json`, with what a prediction would else have to load the network for."""
     known = {"output_names": extractor.output_names, "feature_width": extractor.feature_width}
     values = {**description_of(extractor), **known, "engine": extractor.engine}
-    write_atomically(folder / CARD, json.dumps(values, indent=2, ensure_ascii=False))
+    write_atomically(folder / CARD, json_text(values))
 
 
 def hash_with_normalization(weights: str, transform: Transform) -> str:

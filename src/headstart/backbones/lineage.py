@@ -51,4 +51,4 @@ class Lineage(Record):
 def lineage_of(run: Path) -> Lineage | None:
     """The lineage in a run's folder; None where the run is no pretraining."""
     path = run / FILE
-    return Lineage.from_json(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None
+    return Lineage.read(path) if path.exists() else None

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from headstart.backbones.engines.machine import machine_fingerprint
 from headstart.core.cores import num_cores
+from headstart.core.dropping import cached_record
 from headstart.core.folders import cache_folder
 from headstart.core.records import Record, write_atomically
 
@@ -36,8 +37,8 @@ def slowness() -> float:
     It is measured the first time, and read from the cache from then on.
     """
     path = cache_folder() / "engines" / f"speed-{machine_fingerprint()}.json"
-    if path.exists():
-        return MachineSpeed.from_json(path.read_text(encoding="utf-8"), str(path)).factor
+    if (known := cached_record(path, MachineSpeed)) is not None:
+        return known.factor
     found = MachineSpeed(factor=_measured())
     write_atomically(path, found.to_json())
     return found.factor

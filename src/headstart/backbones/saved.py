@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, deserialize
 from headstart.backbones.extractor import CARD, WEIGHTS, Extractor, description_of, hash_with_normalization, write_card
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError, PretrainedError
+from headstart.core.parsing import json_in
 from headstart.core.records import fingerprint_of, write_atomically
 from headstart.data.transforms import Transform
 
@@ -76,7 +76,7 @@ def extractor_in(folder: Path) -> Extractor:
     holds no whole backbone.
     """
     try:
-        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        values = json_in(folder / CARD)
         found = _saved(folder, values)
         if hash_of_file(folder / WEIGHTS, found.transform) == found.weights_hash:
             return found

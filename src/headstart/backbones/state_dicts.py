@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from headstart.backbones.pretrained import WEIGHT_SUFFIXES
-from headstart.core.errors import PretrainedError
+from headstart.core.arrays import check_safetensors
+from headstart.core.errors import DamagedError, PretrainedError
 
 StateDict = dict[str, Tensor]
 
@@ -126,7 +127,10 @@ def load_run_weights(network: nn.Module, folder: Path) -> None:
     """Load the weights that `Backbone.save` wrote; `PretrainedError` where they are missing or damaged."""
     path = folder / "weights.safetensors"
     try:
+        check_safetensors(path)
         state = load_file(path)
+    except DamagedError:
+        problem = "its checksum is not that of its content"
     except (OSError, SafetensorError) as error:
         problem = str(error)
     else:

@@ -22,6 +22,10 @@ class PlanError(HeadstartError, ValueError):
     """The plan, or an option, asks for something that does not exist: edit it."""
 
 
+class DamagedError(DataError, PlanError):
+    """A file is not as it was written: restore it from a copy, or make it again."""
+
+
 class ArgumentError(PlanError, TypeError):
     """A function was given an argument that it does not take, or of a type that is not accepted: give another one."""
 

@@ -6,16 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
-from headstart.core.errors import DataError
-from headstart.core.records import write_atomically
+from headstart.core.errors import DamagedError
+from headstart.core.parsing import json_from
+from headstart.core.sealed_tables import read_sealed, write_sealed
+from headstart.core.shapes import check_arrays, check_range
 from headstart.core.types import Floats, Integers
 
 COLUMNS = ["name", "label", "group", "probs", "raw_probs"]
 OPTIONAL_COLUMNS = ("p_value", "domain", "given_group")
+NUMBERS = {"label": np.int64, "group": np.int64, "probs": np.float64, "raw_probs": np.float64, "p_value": np.float64}
+BY_CLASS = ("probs", "raw_probs")
 OLD_COLUMNS = {"familiarity": "p_value"}
 """Columns that earlier versions wrote under another name."""
 
@@ -101,32 +106,45 @@ class Predictions:
         ).replace_schema_metadata({"classes": json.dumps(self.classes)})
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
-        write_atomically(path, sink.getvalue().to_pybytes())
+        write_sealed(path, sink.getvalue().to_pybytes())
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """The predictions that `write` wrote; a DataError where the file is absent or another one."""
+        """The predictions that `write` wrote; a DamagedError where the file is absent, damaged or another one."""
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         try:
-            table = pq.read_table(path)
-            classes = tuple(json.loads(table.schema.metadata[b"classes"]))
+            content = read_sealed(path)
+        except OSError as error:
+            raise DamagedError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+            classes = tuple(json_from(table.schema.metadata[b"classes"], "classes"))
             names = [OLD_COLUMNS.get(name, name) for name in table.column_names]
             table = table.rename_columns(names).select([*COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in names)])
+            shapes = {name: (len(classes),) if name in BY_CLASS else () for name in NUMBERS if name in names}
+            arrays = {name: _numbers(table[name], NUMBERS[name], shape) for name, shape in shapes.items()}
+            check_arrays(arrays, {}, {})
+            check_range("label", arrays["label"], -1, len(classes) - 1)
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
-        width = len(classes)
+            raise DamagedError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
         return cls(
             tuple(table["name"].to_pylist()),
             classes,
-            table["label"].to_numpy().astype(np.int64),
-            np.array(table["probs"].to_pylist(), np.float64).reshape(-1, width),
-            np.array(table["raw_probs"].to_pylist(), np.float64).reshape(-1, width),
-            table["group"].to_numpy().astype(np.int64),
-            table["p_value"].to_numpy().astype(np.float64) if "p_value" in names else None,
+            arrays["label"],
+            arrays["probs"],
+            arrays["raw_probs"],
+            arrays["group"],
+            arrays.get("p_value"),
             *(tuple(table[name].to_pylist()) if name in names else () for name in ("domain", "given_group")),
         )
+
+
+def _numbers(column: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
+    """A column as an array [row, *shape], of numbers or of lists of them."""
+    values = np.array(column.to_pylist(), dtype) if shape else column.to_numpy().astype(dtype)
+    return values.reshape(len(column), *shape)
 
 
 def joined(several: list[Predictions]) -> Predictions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,10 +13,16 @@ from uuid import uuid4
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import ExportError, PlanError, did_you_mean
+from headstart.core.parsing import json_from, text_in, toml_from
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns the plain values of a record as one format wrote them into those of the next; leaves newer values as they are."""
+
+
+MOST_LETTERS = 200
+"""Of a value in a message."""
 
 
 def renamed(old: str, new: str) -> Migration:
@@ -60,9 +65,10 @@ class Record(BaseModel):
         return self.model_dump(mode="json")
 
     def to_json(self) -> str:
-        """The record as indented JSON text."""
-        text = self.model_dump_json(indent=2)
-        return f'{{\n  "format": {1 + len(self.migrations)},{text[1:]}' if self.migrations else text
+        """The record as indented JSON text, behind its checksum."""
+        values = json.loads(self.model_dump_json())
+        written = {"format": 1 + len(self.migrations)} if self.migrations else {}
+        return json.dumps({KEY: checksum_of_values(written | values), **written, **values}, indent=2, ensure_ascii=False)
 
     def to_toml(self) -> str:
         """The record as TOML text; absent values are left out, as TOML has no null."""
@@ -102,22 +108,22 @@ class Record(BaseModel):
             raise PlanError(_sentence(cls, error, where, f"{inside}." if inside else "")) from None
 
     @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in a JSON file; a PlanError that names it if it holds another text than was written, or none that fits.
+
+        `OSError` where the file is absent or cannot be read.
+        """
+        return cls.from_json(text_in(path), str(path))
+
+    @classmethod
     def from_json(cls, text: str, where: str = "") -> Self:
-        """The record read from JSON text; a PlanError that names `where` if the text is no JSON or does not fit."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise PlanError(f"{where or cls.__name__}: not valid JSON ({error}). Restore or delete it.") from None
-        return cls.from_dict(values, where)
+        """The record read from JSON text; a PlanError that names `where` if the text is no JSON, is damaged or does not fit."""
+        return cls.from_dict(json_from(text, where or cls.__name__), where)
 
     @classmethod
     def from_toml(cls, text: str, where: str = "") -> Self:
         """The record read from TOML text; a PlanError that names `where` if the text is no TOML or does not fit."""
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise PlanError(f"{where or cls.__name__}: not valid TOML ({error}). Mend that line.") from None
-        return cls.from_dict(values, where)
+        return cls.from_dict(toml_from(text, where or cls.__name__), where)
 
 
 def _sentence(cls: type[Record], error: ValidationError, where: str, inside: str) -> str:
@@ -132,9 +138,15 @@ def _sentence(cls: type[Record], error: ValidationError, where: str, inside: str
         elif item["type"] == "missing":
             sentences.append(f"{path} is missing.")
         else:
-            sentences.append(f"{path} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
+            sentences.append(f"{path} = {_shown(item['input'])}: {item['msg'][:1].lower()}{item['msg'][1:]}.")
     prefix = f"{where}: " if where else f"{cls.__name__}: "
     return prefix + " ".join([*sentences, *dict.fromkeys(advice)])
+
+
+def _shown(value: Any) -> str:
+    """A value that was met, as a message can have it."""
+    text = repr(value)
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 
 def _fields_at(cls: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.core.errors import ExportError, PlanError, TrainingError
+from headstart.core.dropping import cached_record, drop
+from headstart.core.errors import ExportError, TrainingError
 from headstart.core.executing import Pending, Work, executor, resolved
 from headstart.core.mirror import fetch_step, send_step
 from headstart.core.packing import CACHE, CHECKPOINT, Packed, Request, drop_checkpoints, files_in, made_elsewhere, unpack
 from headstart.core.progress import progress
 from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.soundness import known_fault_of
 from headstart.core.stopping import StoppedError, has_to_stop, seconds_until_over
 
 R = TypeVar("R", bound=Record)
@@ -94,6 +96,16 @@ class Steps:
                 send_step(shared)
         return result
 
+    def has(self, name: str, inputs: dict[str, Any]) -> bool:
+        """Whether a result is there, be it whole or not."""
+        return (self.folder / f"{self.stem(name, inputs)}.json").exists()
+
+    def found(self, name: str, inputs: dict[str, Any], kind: type[R]) -> tuple[R, Path] | None:
+        """The result of a finished step and its folder; None where there is none. A damaged one is dropped."""
+        path = self.folder / f"{self.stem(name, inputs)}.json"
+        result = self._found(name, path, kind, lambda _result, _folder: True)
+        return None if result is None else (result, path.with_suffix(""))
+
     def begin(
         self,
         name: str,
@@ -117,8 +129,10 @@ class Steps:
         """The result, which may be copied from the shared folder; None where neither has it whole."""
 
         def found_in(place: Path) -> R | None:
-            result = _read(place, kind)
-            return result if result is not None and is_whole(result, place.with_suffix("")) else None
+            result = cached_record(place, kind)
+            if result is None or _dropped_if_damaged(place):
+                return None
+            return result if is_whole(result, place.with_suffix("")) else None
 
         found, shared = found_in(path), self._shared_path(name, path)
         if found is None and shared and name in MIRRORED and found_in(shared) is None:
@@ -193,15 +207,14 @@ class Steps:
             stream.write(f"{stem}\t{seconds:.3f}\n")
 
 
-def _read(path: Path, kind: type[R]) -> R | None:
-    """The result in a file; None where the file is absent or cannot be read. Such a file is deleted."""
-    try:
-        return kind.from_json(path.read_text(encoding="utf-8"), str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (PlanError, UnicodeDecodeError):
-        path.unlink()
-        return None
+def _dropped_if_damaged(path: Path) -> bool:
+    """Whether a file in the folder of a step was damaged; such a step is dropped, so that it is made again."""
+    damaged = {file: fault for file in sorted(path.with_suffix("").rglob("[!.]*")) if (fault := known_fault_of(file))}
+    if damaged:
+        path.unlink(missing_ok=True)
+    for file, fault in damaged.items():
+        drop(file, fault)
+    return bool(damaged)
 
 
 def _copy(path: Path, target: Path) -> None:

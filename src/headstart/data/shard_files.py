@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.core.errors import DataError
+from headstart.core.parsing import json_in
 from headstart.data.class_names import canonical
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.manifest_files import named_manifests
@@ -105,9 +105,9 @@ def _has_pictures_below(folder: str) -> bool:
 def _of_set(folder: str, files: list[Path]) -> list[Path]:
     """The files that belong to a set: those that its state names, if `datasets` saved it, or else all but its work files."""
     try:
-        state = json.loads(Path(folder, STATE).read_text(encoding="utf-8")) if files else {}
+        state = json_in(Path(folder, STATE)) if files else {}
         named = {one["filename"] for one in state["_data_files"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return [file for file in files if not WORK_FILES.fullmatch(file.name)]
     return [file for file in files if file.name in named]
 

@@ -13,14 +13,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
+from headstart.core.arrays import read_arrays, write_arrays
 from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import SetSizes
 from headstart.core.predictions import Predictions
-from headstart.core.records import write_atomically
 from headstart.core.rows import row_slices
+from headstart.core.shapes import check_arrays, naming_damage
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats, Integers
 from headstart.evaluation.conformity import CONFORMITY, ConformityScore, never_empty
@@ -76,17 +75,17 @@ class Calibration:
         """Write one file, atomically."""
         arrays = {name: getattr(self, name) for name in ("labels", "groups", "confidence", "correct")}
         arrays |= {f"score.{name}": values for name, values in self.scores.items()}
-        write_atomically(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        write_arrays(path, arrays)
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
         """What `write` wrote; a DataError where the file is damaged."""
-        try:
-            arrays = load_file(path)
+        with naming_damage(path, "Delete it: out-of-fold predictions take its place."):
+            arrays = read_arrays(path)
             scores = {name.removeprefix("score."): arrays[name] for name in arrays if name.startswith("score.")}
-            return cls(arrays["labels"], arrays["groups"], arrays["confidence"], arrays["correct"], scores)
-        except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise DataError(f"{path} cannot be read ({error}). Delete it: out-of-fold predictions take its place.") from None
+            check_arrays(arrays, dict.fromkeys(("labels", "groups", "confidence", "correct", *arrays), "row"), {})
+            labels, groups = (np.asarray(arrays[name], np.int64) for name in ("labels", "groups"))
+            return cls(labels, groups, arrays["confidence"], arrays["correct"], scores)
 
 
 def _of_truth(score: ConformityScore, predictions: Predictions) -> Floats:

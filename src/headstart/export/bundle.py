@@ -31,6 +31,7 @@ from headstart.methods.model import Model
 from headstart.methods.model_graph import ModelGraph
 from headstart.novelty.detector import UNUSUAL
 from headstart.runs.calibrated import calibration_in
+from headstart.runs.manifest import write_sums
 from headstart.runs.run import MODEL, Run
 
 
@@ -72,6 +73,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
         size = sum(file.stat().st_size for file in folder.glob("model.*"))
         made = Export(folder=str(out), format=to, precision=precision, model_bytes=size, parity=parity)
         (folder / "README.md").write_text(model_card(run, task, made, kind, graph.output_names), encoding="utf-8")
+        write_sums(folder)
     return made
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from headstart.backbones.providers.own_runs import run_of
 from headstart.core.errors import ExportError
 from headstart.core.evaluation import Evaluation
 from headstart.core.exported import Repository
+from headstart.core.parsing import json_in, json_text
 from headstart.core.records import write_atomically
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
@@ -74,7 +74,7 @@ def check_replaceable(place: Path) -> None:
 def is_repository(config: Path) -> bool:
     """Whether a file is the configuration of such a repository."""
     try:
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = json_in(config)
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and values.get("library_name") == LIBRARY
@@ -97,7 +97,7 @@ def _fill(part: Path, run: Run) -> None:
     """Everything but the card."""
     shutil.copytree(run.folder / MODEL, part / MODEL)
     for path in (part / MODEL).rglob(CARD):
-        write_atomically(path, _changed(path.read_text(encoding="utf-8"), _named_card))
+        write_atomically(path, json_text(_named_card(json_in(path))))
     plan = {**_named(run.plan.to_dict()), "data": "", "sources": (), "rejected": (), "reasons": ()}
     write_atomically(part / file_of(Plan), Plan.from_dict(plan).to_toml())
     task = run.task_summary.model_copy(update={"place": ""})
@@ -127,10 +127,6 @@ def _preprocessing(network: Extractor) -> dict[str, Any]:
     shown = network.transform.to_dict()
     means = {"mean": shown.get("mean") or list(network.card.mean), "std": shown.get("std") or list(network.card.std)}
     return {"network": _without_place(network.card.name), **shown, **means}
-
-
-def _changed(text: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
-    return json.dumps(change(json.loads(text)), indent=2, ensure_ascii=False)
 
 
 def _named_card(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from headstart.core.errors import DataError
-from headstart.core.records import write_atomically
+from headstart.core.arrays import read_arrays, read_metadata, write_arrays
+from headstart.core.parsing import json_from
+from headstart.core.shapes import check_arrays, naming_damage
 from headstart.core.types import Floats
 from headstart.data.class_names import canonical
 from headstart.features.feature_set import FeatureSet
 
 SUFFIX = ".safetensors"
+ANEW = "Delete it and enroll its class again."
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ class ClassStore:
 
     def read(self) -> list[Enrolled]:
         """Every class, in the order of enrolling; `DataError` if a file is damaged."""
-        return [self._read(path) for path in self.paths()]
+        widths: dict[str, int] = {}
+        return [self._read(path, widths) for path in self.paths()]
 
     def sizes(self) -> dict[str, int]:
         """The number of images of every class, by name, in the order of enrolling; features are not read."""
@@ -91,15 +92,17 @@ class ClassStore:
         first = 1 + int(paths[-1].name.partition("-")[0]) if paths else 0
         for number, enrolled in enumerate(classes, first):
             header = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
-            content = save(arrays_of(enrolled.features), {"class": json.dumps(header)})
-            write_atomically(self.folder / f"{number:08d}-{_hash_of(enrolled.name)}{SUFFIX}", content)
+            path = self.folder / f"{number:08d}-{_hash_of(enrolled.name)}{SUFFIX}"
+            write_arrays(path, arrays_of(enrolled.features), {"class": json.dumps(header)})
 
-    def _read(self, path: Path) -> Enrolled:
-        header = _header_of(path)
-        with safe_open(path, framework="np") as stored:
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  it is no mapping
-        features = features_from(arrays, self.stage_names)
-        return Enrolled(header["name"], tuple(header["keys"]), tuple(header["files"]), features)
+    def _read(self, path: Path, widths: dict[str, int]) -> Enrolled:
+        """The class in a file; `widths` are those of the features of other classes, which gain its own."""
+        with naming_damage(path, ANEW):
+            header = _header_of(path)
+            sizes = widths | {"image": len(header["keys"])}
+            features = features_from(read_arrays(path), self.stage_names, sizes)
+            widths |= sizes
+            return Enrolled(str(header["name"]), tuple(header["keys"]), tuple(header["files"]), features)
 
 
 def _hash_of(name: str) -> str:
@@ -108,11 +111,9 @@ def _hash_of(name: str) -> str:
 
 
 def _header_of(path: Path) -> dict[str, Any]:
-    try:
-        with safe_open(path, framework="np") as stored:
-            return dict(json.loads(stored.metadata()["class"]))
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}). Delete it and enroll its class again.") from None
+    with naming_damage(path, ANEW):
+        header = dict(json_from(read_metadata(path)["class"], str(path)))
+        return {name: header[name] for name in ("name", "keys", "files")}
 
 
 def arrays_of(features: FeatureSet) -> dict[str, Floats]:
@@ -124,8 +125,23 @@ def arrays_of(features: FeatureSet) -> dict[str, Floats]:
     return {name: np.ascontiguousarray(block, np.float32) for name, block in named.items()}
 
 
-def features_from(arrays: dict[str, Floats], stage_names: tuple[str, ...]) -> FeatureSet:
-    """The features of which `arrays_of` made these arrays."""
+def features_from(arrays: dict[str, Floats], stage_names: tuple[str, ...], sizes: dict[str, int] | None = None) -> FeatureSet:
+    """The features of which `arrays_of` made these arrays.
+
+    Args:
+        arrays: They may have been read from a file.
+        stage_names: Of the features.
+        sizes: Of the axes "image" and of the features, by the name of the array, as far as they are known; gains the others.
+
+    Returns:
+        The features.
+
+    Raises:
+        ValueError: Arrays are missing, do not fit each other or the sizes, or are not finite.
+    """
+    sizes = {} if sizes is None else sizes
+    names = (*(f"stage.{place}" for place in range(len(stage_names))), *arrays)
+    sizes |= check_arrays(arrays, {name: f"image {name}" for name in names}, sizes)
 
     def blocks(word: str) -> tuple[Floats, ...]:
         names = (name for name in arrays if name.startswith(f"{word}."))

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
 from headstart.backbones.input_size import side_for
 from headstart.backbones.loading import load_backbone
+from headstart.core.arrays import read_arrays, write_arrays
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
 from headstart.core.records import Record, write_atomically
+from headstart.core.shapes import check_arrays
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Floats, Integers
 from headstart.data.images import Images, ImageSet
@@ -168,7 +168,7 @@ def write_state(state: GalleryState, folder: Path) -> None:
         arrays |= {f"mean.{place}": mean for place, mean in enumerate(projection.representation.means)}
         arrays |= {"axes": np.ascontiguousarray(projection.axes)}
         arrays |= {f"parameter.{name}": value.numpy() for name, value in state.embedding.parameters.items()}
-    write_atomically(folder / ARRAYS[VERSION], save(arrays))
+    write_arrays(folder / ARRAYS[VERSION], arrays)
     write_atomically(folder / "gallery.json", state.card.to_json())
 
 
@@ -179,7 +179,7 @@ def read_state(folder: Path) -> GalleryState:
         raise DataError(f"{folder} holds no gallery. Make one: `headstart fewshot enroll {folder} NAME IMAGE...`.")
     damaged = "{} holds a damaged gallery ({}). Enroll its classes into a new folder."
     try:
-        card = GalleryCard.from_json(path.read_text(encoding="utf-8"), str(path))
+        card = GalleryCard.read(path)
     except (OSError, PlanError) as error:
         raise DataError(damaged.format(folder, error)) from None
     if card.version not in ARRAYS:
@@ -188,14 +188,16 @@ def read_state(folder: Path) -> GalleryState:
             "Update headstart, or enroll its classes into a new folder."
         )
     try:
-        arrays = load_file(folder / ARRAYS[card.version])
+        arrays = read_arrays(folder / ARRAYS[card.version])
         within_class = arrays["relatives" if card.version == 1 else "within_class"]
+        check_arrays(arrays | {"pairs": within_class}, {"pairs": "class"}, {})
+        background = features_from(_below(arrays, "background."), card.stage_names)
         embedding = _embedding_from(card, arrays)
     except KeyError as error:
         raise DataError(damaged.format(folder, f"{error} is missing")) from None
-    except (OSError, SafetensorError) as error:
-        raise DataError(damaged.format(folder, error)) from None
-    return GalleryState(card, features_from(_below(arrays, "background."), card.stage_names), embedding, within_class)
+    except (OSError, ValueError, TypeError, IndexError) as error:
+        raise DataError(damaged.format(folder, str(error).rstrip("."))) from None
+    return GalleryState(card, background, embedding, within_class)
 
 
 def _embedding_from(card: GalleryCard, arrays: dict[str, Floats]) -> Embedding | None:

@@ -7,19 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from scipy.linalg import cho_factor, cho_solve
 
-from headstart.core.errors import DataError
-from headstart.core.records import write_atomically
+from headstart.core.arrays import read_arrays, write_arrays
 from headstart.core.row_sums import Sums, sums_over
 from headstart.core.rows import CHUNK_ROWS, Rows, row_slices
+from headstart.core.shapes import check_arrays, naming_damage
 from headstart.core.types import Floats, Integers
 from headstart.heads.class_statistics import one_hot
 from headstart.heads.ridge_leave_one_out import RidgeFit, fit_ridge
 
-OWN_ARRAYS = {"counts", "sums", "gram", "scalars"}
+AXES = {"counts": "class", "sums": "class feature", "gram": "pair", "scalars": "scalar"}
 
 
 @dataclass(frozen=True)
@@ -137,9 +135,7 @@ def solution_of(rows: Floats, labels: Integers, num_classes: int, share: float) 
 
 def save_statistics(path: Path, statistics: Mapping[int, Mapping[str, Floats]]) -> None:
     """Write one file with the `arrays` of the sums of several heads, each at its place; an `ExportError` where that fails."""
-    write_atomically(
-        path, save({f"{place}.{name}": array for place, arrays in statistics.items() for name, array in arrays.items()})
-    )
+    write_arrays(path, {f"{place}.{name}": array for place, arrays in statistics.items() for name, array in arrays.items()})
 
 
 def load_statistics(path: Path) -> dict[int, dict[str, Floats]]:
@@ -148,14 +144,11 @@ def load_statistics(path: Path) -> dict[int, dict[str, Floats]]:
     A file of an earlier version has those of one head, whose place is 0.
     """
     found: dict[int, dict[str, Floats]] = {}
-    try:
-        for key, array in load_file(path).items():
+    with naming_damage(path, "Delete it, and extend with the run's data in place."):
+        for key, array in read_arrays(path).items():
             place, _, name = key.rpartition(".")
             found.setdefault(int(place or 0), {})[name] = array
-    except (OSError, ValueError, SafetensorError) as error:
-        fault = str(error)
-    else:
-        fault = next((f"{place} lacks arrays" for place, arrays in found.items() if set(arrays) != OWN_ARRAYS), "")
-    if fault:
-        raise DataError(f"{path} cannot be read ({fault}). Delete it, and extend with the run's data in place.")
+        for arrays in found.values():
+            width = check_arrays(arrays, AXES, {"scalar": 2})["feature"]
+            check_arrays(arrays, {"gram": "pair"}, {"pair": width * (width + 1) // 2})
     return dict(sorted(found.items()))

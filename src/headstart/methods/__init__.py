@@ -61,7 +61,18 @@ METHODS: Catalog[type[Method]] = Catalog(
     "method",
     _is_method,
     frozenset(
-        {"base", "model", "model_graph", "heads", "head_graphs", "kernel_head", "meta_learner", "stored_rows", "test_time"}
+        {
+            "base",
+            "model",
+            "model_graph",
+            "heads",
+            "head_graphs",
+            "graph_head",
+            "kernel_head",
+            "meta_learner",
+            "stored_rows",
+            "test_time",
+        }
     ),
     listed_by="headstart methods",
     removed={name: one.instead for name, one in REMOVED.items()},

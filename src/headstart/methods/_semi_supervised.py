@@ -18,7 +18,8 @@ from headstart.heads.neighbor_graph import Graph, neighbor_graph
 from headstart.heads.unlabeled_pool import UnlabeledPool, unlabeled_pool
 from headstart.methods._staged import Staged
 from headstart.methods.base import Method, Need, check_needs
-from headstart.methods.heads import GraphHead, Head
+from headstart.methods.graph_head import GraphHead
+from headstart.methods.heads import Head
 from headstart.methods.model import Model
 from headstart.training.settings import Training
 from headstart.training.unlabeled_streams import streams_with_pool

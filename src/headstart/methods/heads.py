@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -11,6 +11,7 @@ from scipy.special import log_softmax, logsumexp
 
 from headstart.core.errors import DataError
 from headstart.core.rows import Rows, linear_scores, row_slices, unit_rows
+from headstart.core.shapes import check_arrays, check_positive, check_range
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import (
@@ -22,7 +23,7 @@ from headstart.features.representation import (
     representation_from,
     representation_or_none,
 )
-from headstart.heads.principal_components import PrincipalComponents
+from headstart.methods.graph_head import GraphHead
 from headstart.methods.kernel_head import MOST_COSINES, KernelHead
 from headstart.shift.projection import Projection
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:  # what fits heads, or is part of few, takes as long to import
 
     from headstart.heads.kernel_map import KernelMap
     from headstart.heads.ridge_leave_one_out import RidgeFit
-    from headstart.heads.unlabeled_pool import UnlabeledPool
 
 
 class Head(Protocol):
@@ -102,6 +102,7 @@ class LinearHead:
 
     keeps_inputs: ClassVar[bool] = True
     solver: ClassVar[str] = "ridge"
+    axes: ClassVar[dict[str, str]] = {"weight": "feature class", "bias": "class"}
 
     def for_rows(self, features: FeatureSet, seed: int) -> Self:
         """See `SolvedHead`."""
@@ -130,7 +131,7 @@ class LinearHead:
         return {"kind": "linear", "blocks": blocks_named(self.representation)}
 
     @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int]) -> Self:
         """See `head_from`."""
         return cls(representation_or_none(arrays, settings["blocks"]), arrays["weight"], arrays["bias"])
 
@@ -152,6 +153,8 @@ class NeighborHead:
     labels: Floats = field(repr=False)
     num_neighbors: int
     num_classes: int
+
+    axes: ClassVar[dict[str, str]] = {"rows": "row feature", "labels": "row"}
 
     def scores(self, features: FeatureSet) -> Floats:
         rows = self.representation.rows(features)
@@ -180,55 +183,14 @@ class NeighborHead:
         return {"kind": "neighbors", "blocks": self.representation.blocks, **counts}
 
     @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int]) -> Self:
         """See `head_from`."""
         representation = representation_from(arrays, settings["blocks"])
-        return cls(representation, arrays["rows"], arrays["labels"], settings["num_neighbors"], settings["num_classes"])
-
-
-@dataclass(frozen=True)
-class GraphHead:
-    """scores = log of the mean class probabilities of the nearest rows of a graph, weighted by the cube of the cosine.
-
-    Attributes:
-        projection: What the head sees.
-        rows: Unit-length rows of the graph, float32 [graph row, axis].
-        probs: What class each is, float32 [graph row, class].
-        num_neighbors: How many are asked.
-    """
-
-    projection: PrincipalComponents
-    rows: Floats = field(repr=False)
-    probs: Floats = field(repr=False)
-    num_neighbors: int
-
-    @classmethod
-    def of(cls, pool: UnlabeledPool, probs: Floats, num_neighbors: int) -> Self:
-        """The head that asks all rows of a pool; `probs` is float [row, class]."""
-        return cls(pool.projection, pool.directions, np.asarray(probs, np.float32), num_neighbors)
-
-    def scores(self, features: FeatureSet) -> Floats:
-        from headstart.heads.neighbor_graph import nearest  # noqa: PLC0415
-
-        return nearest(unit_rows(self.projection.rows(features)), self.rows, self.num_neighbors).class_scores(self.probs)
-
-    def graph(self) -> nn.Module:
-        from headstart.methods.head_graphs import WeightedNeighborsGraph  # noqa: PLC0415
-
-        return WeightedNeighborsGraph(self.projection.graph(), self.rows, self.probs, self.num_neighbors)
-
-    def arrays(self) -> dict[str, Floats]:
-        known = {"rows": self.rows, "probs": self.probs, "axes": self.projection.axes}
-        return known | representation_arrays(self.projection.representation)
-
-    def settings(self) -> dict[str, Any]:
-        return {"kind": "graph", "blocks": self.projection.representation.blocks, "num_neighbors": self.num_neighbors}
-
-    @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
-        """See `head_from`."""
-        projection = PrincipalComponents(representation_from(arrays, settings["blocks"]), arrays["axes"])
-        return cls(projection, arrays["rows"], arrays["probs"], settings["num_neighbors"])
+        num_neighbors, num_classes = int(settings["num_neighbors"]), int(settings["num_classes"])
+        check_range("labels", arrays["labels"], 0, num_classes - 1)
+        check_range("num_neighbors", num_neighbors, 1, sizes["row"])
+        check_range("num_classes", num_classes, *[sizes.get("class", num_classes)] * 2)
+        return cls(representation, arrays["rows"], arrays["labels"], num_neighbors, num_classes)
 
 
 @dataclass(frozen=True)
@@ -246,6 +208,8 @@ class ProjectedHead:
     kernel_maps: tuple[KernelMap, ...]
     weight: Floats = field(repr=False)
     bias: Floats = field(repr=False)
+
+    axes: ClassVar[dict[str, str]] = {"axes": "feature axis", "offset": "axis", "bias": "class"}
 
     def scores(self, features: FeatureSet) -> Floats:
         rows = self.projection.rows(features)
@@ -276,14 +240,24 @@ class ProjectedHead:
         return {"kind": "chart", "blocks": blocks_named(self.projection.representation), "gammas": gammas}
 
     @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int]) -> Self:
         """See `head_from`."""
         from headstart.heads.kernel_map import KernelMap  # noqa: PLC0415
 
         projection = Projection(representation_or_none(arrays, settings["blocks"]), arrays["axes"], arrays["offset"])
-        gammas = enumerate(settings["gammas"])
+        check_positive("gammas", settings["gammas"])
+        gammas = list(enumerate(settings["gammas"]))
+        check_arrays(arrays, cls._axes_of_maps(len(gammas)), sizes)
         maps = tuple(KernelMap(arrays[f"landmarks.{place}"], gamma, arrays[f"turn.{place}"]) for place, gamma in gammas)
         return cls(projection, maps, arrays["weight"], arrays["bias"])
+
+    @staticmethod
+    def _axes_of_maps(num_maps: int) -> dict[str, str]:
+        """The axes of so many kernel maps, each of which takes what the one before it gives, and of the weight behind them."""
+        given = ["axis", *(f"direction.{place}" for place in range(num_maps))]
+        landmarks = {f"landmarks.{place}": f"landmark.{place} {given[place]}" for place in range(num_maps)}
+        turns = {f"turn.{place}": f"landmark.{place} {given[place + 1]}" for place in range(num_maps)}
+        return landmarks | turns | {"weight": f"{given[-1]} class"}
 
 
 @dataclass(frozen=True)
@@ -297,6 +271,8 @@ class MeanHead:
 
     heads: tuple[Head, ...]
     temperatures: tuple[float, ...]
+
+    axes: ClassVar[dict[str, str]] = {}
 
     def scores(self, features: FeatureSet) -> Floats:
         return mean_scores([head.scores(features) for head in self.heads], self.temperatures)
@@ -313,13 +289,16 @@ class MeanHead:
         return {"kind": "mean", "heads": [head.settings() for head in self.heads], "temperatures": list(self.temperatures)}
 
     @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int]) -> Self:
         """See `head_from`."""
         heads = []
         for place, card in enumerate(settings["heads"]):
             own = {name.removeprefix(f"{place}."): array for name, array in arrays.items() if name.startswith(f"{place}.")}
-            heads.append(head_from(own, card))
-        return cls(tuple(heads), tuple(settings["temperatures"]))
+            heads.append(head_from(own, card, sizes))
+        temperatures = np.array(settings["temperatures"], np.float64)
+        check_arrays({"temperatures": temperatures}, {"temperatures": "head"}, {"head": len(heads)})
+        check_positive("temperatures", temperatures)
+        return cls(tuple(heads), tuple(temperatures.tolist()))
 
 
 def mean_scores(scores: Sequence[Floats], temperatures: Sequence[float]) -> Floats:
@@ -351,12 +330,28 @@ def fitted_ridge(
     return LinearHead(representation, np.asarray(fit.weight, np.float32), fit.bias), fit
 
 
-def head_from(arrays: dict[str, Floats], settings: dict[str, Any]) -> Head:
-    """The head that `arrays` and `settings` of another one describe."""
+def head_from(arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int] | None = None) -> Head:
+    """The head that `arrays` and `settings` of another one describe.
+
+    Args:
+        arrays: As `Head.arrays` gives them.
+        settings: As `Head.settings` gives them.
+        sizes: Of the axes "class" and "feature", as far as they are known.
+
+    Returns:
+        The head.
+
+    Raises:
+        DataError: The kind of head, or what it sees, is unknown.
+        ValueError: Arrays or settings do not fit each other or the sizes, or are not finite; a `KeyError` where one is missing.
+    """
     kind = _KINDS.get(settings["kind"])
     if kind is None:
         raise DataError(f"model.json: head.kind = {settings['kind']!r} is unknown. Fit the run again with this version.")
-    return kind.made_of(arrays, settings)
+    known = dict(sizes or {})
+    if settings.get("blocks") is not None:
+        known["feature"] = sum(map(len, representation_from(arrays, settings["blocks"]).means))
+    return kind.made_of(arrays, settings, check_arrays(arrays, kind.axes, known))
 
 
 # The names on disk are those of the first version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -10,6 +11,7 @@ import numpy as np
 
 from headstart.core.rows import LazyRows, Rows, in_memory, row_slices, taken
 from headstart.core.seeds import generator_for
+from headstart.core.shapes import check_positive
 from headstart.core.spacing import random_rows
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
@@ -44,6 +46,7 @@ class KernelHead:
     bias: Floats = field(repr=False)
 
     solver: ClassVar[str] = "kernel_ridge"
+    axes: ClassVar[dict[str, str]] = {"landmarks": "landmark feature", "weight": "landmark class", "bias": "class"}
     keeps_inputs: ClassVar[bool] = False
     """Landmarks of the old classes alone do not tell new ones apart: with 8 of 10 classes of digits, 20 labels each, extended by
     the other two, raw pixels, accuracy on these two is 73 % then, 93 % with landmarks of all, and 85 % by ridge (6 draws;
@@ -113,7 +116,8 @@ class KernelHead:
         return {"kind": "kernel", "blocks": self.representation.blocks, "gamma": self.gamma}
 
     @classmethod
-    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any]) -> Self:
+    def made_of(cls, arrays: dict[str, Floats], settings: dict[str, Any], sizes: Mapping[str, int]) -> Self:
         """See `head_from`."""
         representation = representation_from(arrays, settings["blocks"])
+        check_positive("gamma", settings["gamma"])
         return cls(representation, arrays["landmarks"], settings["gamma"], arrays["weight"], arrays["bias"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
 from headstart.backbones.engines.choice import calibration_folder
 from headstart.backbones.extractor import Extractor
 from headstart.backbones.saved import extractor_in
+from headstart.core.arrays import read_arrays, write_arrays
 from headstart.core.errors import DataError, PretrainedError
+from headstart.core.parsing import json_in
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import Migration, Record, renamed, write_atomically
 from headstart.core.types import Floats
@@ -61,10 +60,10 @@ class Card(Record):
 
     backbone: str = "backbone"
     classes: tuple[str, ...]
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     head: dict[str, Any]
-    partners: int = 0
-    shares: tuple[float, ...] = ()
+    partners: Annotated[int, Field(ge=0)] = 0
+    shares: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
     corrects: bool = False
     has_detector: bool = False
 
@@ -182,10 +181,9 @@ class Model:
         if network == folder / "backbone":
             self.backbone.save(network)
         _carry(calibration_folder(self.backbone), folder / "engine")
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.head.arrays().items()}
-        write_atomically(folder / HEAD_FILE, save(arrays))
+        write_arrays(folder / HEAD_FILE, self.head.arrays())
         if self.novelty_detector is not None:
-            write_atomically(folder / DETECTOR_FILE, save(self.novelty_detector.arrays()))
+            write_arrays(folder / DETECTOR_FILE, self.novelty_detector.arrays())
         if self.base is not None:
             self.base._save(folder / "base", written)
         for place, partner in enumerate(self.partners):
@@ -218,9 +216,10 @@ class Model:
     @classmethod
     def _load(cls, folder: Path, read: dict[Path, Extractor]) -> Model:
         """As `load`; `read` holds the networks that were read already, by where they lie."""
-        card, head, detector = _read(folder)
+        card = _card_in(folder)
         network = (folder / card.backbone).resolve()
         backbone = read[network] = read.get(network) or extractor_in(network)
+        head, detector = _parts_in(folder, card, backbone)
         _carry(folder / "engine", calibration_folder(backbone))
         num = card.partners + 1
         partners = tuple(
@@ -242,20 +241,26 @@ class Model:
         return member
 
 
-def _read(folder: Path) -> tuple[Card, Head, NoveltyDetector | None]:
-    """What lies in a model's own folder, its network aside."""
-    path = folder / DETECTOR_FILE if (folder / DETECTOR_FILE).exists() else folder / OLD_DETECTOR_FILE
+def _card_in(folder: Path) -> Card:
     with _naming(folder, "model.json"):
-        card = Card.from_dict(json.loads((folder / "model.json").read_text(encoding="utf-8")), "model.json")
+        card = Card.from_dict(json_in(folder / "model.json"), "model.json")
         if len(card.shares) not in (0, card.partners + 1):
             raise ValueError(f"{len(card.shares)} shares for {card.partners + 1} members")
+    return card
+
+
+def _parts_in(folder: Path, card: Card, backbone: Extractor) -> tuple[Head, NoveltyDetector | None]:
+    """What lies in a model's own folder beside its card and its network, and fits these."""
+    path = folder / DETECTOR_FILE if (folder / DETECTOR_FILE).exists() else folder / OLD_DETECTOR_FILE
+    takes_any_width = backbone.card.architecture == "identity"
+    sizes = {"class": len(card.classes)} | ({} if takes_any_width else {"feature": backbone.feature_width})
     with _naming(folder, HEAD_FILE):
-        arrays = load_file(folder / HEAD_FILE)
+        arrays = read_arrays(folder / HEAD_FILE)
     with _naming(folder, f"the head in model.json and {HEAD_FILE}"):
-        head = head_from(arrays, card.head)
+        head = head_from(arrays, card.head, sizes)
     with _naming(folder, path.name):
-        detector = NoveltyDetector.from_arrays(load_file(path)) if card.has_detector else None
-    return card, head, detector
+        detector = NoveltyDetector.from_arrays(read_arrays(path)) if card.has_detector else None
+    return head, detector
 
 
 @contextmanager
@@ -267,7 +272,7 @@ def _naming(folder: Path, name: str) -> Iterator[None]:
         raise
     except KeyError as error:
         fault = f"{error} is missing"
-    except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         fault = str(error).rstrip(".")
     else:
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from headstart.core.rows import linear_scores, unit_rows
+from headstart.core.shapes import check_arrays, check_positive, check_range
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.images import ImageSet
@@ -37,7 +38,14 @@ LEAST_STD = 1e-3
 """A statistic whose standard deviation is smaller counts as constant: half precision alone causes that much, and statistics of
 pictures vary by some tenths."""
 
-OWN_ARRAYS = ("rows", "hubness", "weight", "bias", "calibration")
+AXES = {
+    "rows": "row feature",
+    "hubness": "row",
+    "weight": "feature class",
+    "bias": "class",
+    "calibration": "image statistic",
+}
+OWN_ARRAYS = tuple(AXES)
 OLD_ARRAYS = {"commonness": "hubness", "known": "calibration"}
 """Arrays that earlier versions wrote under another name."""
 
@@ -180,13 +188,18 @@ class NoveltyDetector:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> Self:
-        """The detector whose `arrays` these are, of this version or an earlier one."""
+        """The detector whose `arrays` these are, of this version or an earlier one; a `ValueError` where they do not fit."""
         named = {OLD_ARRAYS.get(name, name): array for name, array in arrays.items()}
         means = tuple(named[f"mean.{place}"] for place in range(sum(name.startswith("mean.") for name in named)))
-        rows, hubness, weight, bias, calibration = (named[name] for name in OWN_ARRAYS)
         stages = {name.removeprefix("distances."): array for name, array in named.items() if name.startswith("distances.")}
+        sizes = check_arrays(named, AXES, {"feature": sum(map(len, means))} | ({"statistic": 3} if stages else {}))
+        check_range("the width of calibration", sizes["statistic"], 2, 3)
+        check_positive("the length of calibration", sizes["image"])
+        rows, hubness, weight, bias, calibration = (named[name] for name in OWN_ARRAYS)
         found = cls(Representation("stages", means), rows, hubness, weight, bias, calibration)
-        return replace(found, distances=StageDistances.from_arrays(stages)) if stages else found.directions_only()
+        if not stages:
+            return found.directions_only()
+        return replace(found, distances=StageDistances.from_arrays(stages, tuple(map(len, means))))
 
 
 def fit_detector(task: Task, backbone: Extractor, calibration: ImageSet | None = None) -> NoveltyDetector | None:

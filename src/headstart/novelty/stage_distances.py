@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from headstart.core.rows import Rows
+from headstart.core.shapes import check_arrays, check_positive, check_range
 from headstart.core.types import Floats, Integers
 from headstart.features.feature_set import FeatureSet
 
@@ -83,11 +84,17 @@ class StageDistances:
         return {"places": self.places, "scales": self.scales, "centers": self.centers, "stds": self.stds, **means, **factors}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Any]) -> Self:
-        """The distances whose `arrays` these are."""
-        means, factors = (
-            tuple(arrays[f"{name}.{index}"] for index in range(len(arrays["places"]))) for name in ("mean", "factor")
-        )
+    def from_arrays(cls, arrays: dict[str, Any], widths: Sequence[int]) -> Self:
+        """The distances whose `arrays` these are, of blocks so wide; a `ValueError` where they do not fit."""
+        num = check_arrays(arrays, dict.fromkeys(("places", "scales", "centers", "stds"), "block"), {})["block"]
+        check_range("places", arrays["places"], 0, len(widths) - 1)
+        own = {f"feature.{index}": widths[place] for index, place in enumerate(arrays["places"].tolist())}
+        axes = {f"mean.{index}": f"feature.{index}" for index in range(num)}
+        axes |= {f"factor.{index}": f"feature.{index} feature.{index}" for index in range(num)}
+        check_arrays(arrays, axes, own)
+        for name in ("scales", "stds"):
+            check_positive(name, arrays[name])
+        means, factors = (tuple(arrays[f"{name}.{index}"] for index in range(num)) for name in ("mean", "factor"))
         return cls(arrays["places"], means, factors, arrays["scales"], arrays["centers"], arrays["stds"])
 
     @classmethod

@@ -44,6 +44,7 @@ RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 
 
 MODEL = "model"
+PREDICTIONS = "predictions.parquet"
 """The folder of a fold's model, where it is kept."""
 
 
@@ -205,7 +206,7 @@ def _fold(
         return record, None
     # Another run may have left the fold under other paths, an earlier version without names of domains.
     rows = task.labeled.take(fold.held_out)
-    found = Predictions.read(folder / "predictions.parquet")
+    found = Predictions.read(folder / PREDICTIONS)
     return record, replace(found, names=_names(rows), domains=rows.domains, given_groups=rows.given_groups)
 
 
@@ -217,7 +218,9 @@ def _fold_step(
     work = _fold_work(task, candidate, backbone, index, keep_model=keep_model, must=wants_model)
 
     def is_whole(record: FoldRecord, folder: Path) -> bool:
-        return bool(not wants_model or record.failure or Model.whole_in(folder / MODEL))
+        if record.failure:
+            return True
+        return (folder / PREDICTIONS).exists() and (not wants_model or Model.whole_in(folder / MODEL) is not None)
 
     make = work if is_gradient(candidate.method) else lambda folder: work.function(folder, *resolved(work.arguments))
     return steps.run("fold", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("fold", inputs)
@@ -286,7 +289,7 @@ def make_fold(
         return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
     if is_gradient(candidate.method) and keep_model:
         model.save(workspace / MODEL)
-    model.predict(task.labeled.take(fold.held_out)).write(workspace / "predictions.parquet")
+    model.predict(task.labeled.take(fold.held_out)).write(workspace / PREDICTIONS)
     return FoldRecord(seconds=time.perf_counter() - begun)
 
 

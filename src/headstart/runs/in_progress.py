@@ -76,7 +76,7 @@ def in_progress(folder: Path) -> InProgress | None:
     """What the run in a folder is doing, or did when it ended early; None where it ended well, or nothing was written."""
     path = folder / PROGRESS
     try:
-        return InProgress.from_json(path.read_text(encoding="utf-8"), str(path))
+        return InProgress.read(path)
     except (OSError, UnicodeDecodeError, PlanError):  # gone meanwhile, or of another version: nothing is known of it then
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from headstart.core.records import Record
+from headstart.core.records import Record, write_atomically
 from headstart.runs.in_progress import PROGRESS
 from headstart.runs.run import file_of
 
@@ -114,14 +114,29 @@ def files_in(folder: Path) -> list[str]:
     )
 
 
+SUMS = "SHA256SUMS"
+"""The hashes of the files of a bundle, in the form of `sha256sum`."""
+
+
+def write_sums(folder: Path) -> None:
+    """Write the hash of each file of a folder, which `sha256sum -c` checks, into the folder."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    write_atomically(folder / SUMS, lines_of_images((hash_of_file(folder / name), name) for name in names))
+
+
+def sums_in(folder: Path) -> dict[str, str]:
+    """The hash of each file that `write_sums` listed, by its path from the folder."""
+    return {name: key for key, name in images_in(folder, SUMS)}
+
+
 def lines_of_images(rows: Iterable[tuple[str, str]]) -> bytes:
     """Content keys and names as text, one image a line, in the form of `sha256sum`."""
     return "".join(f"{_line(key, name)}\n" for key, name in rows).encode("utf-8", "surrogateescape")
 
 
-def images_in(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Content key and name of each image that a run used; none where no list is there."""
-    path = folder / IMAGES
+def images_in(folder: Path, file: str = IMAGES) -> tuple[tuple[str, str], ...]:
+    """Content key and name of each image that a run used, or of what is listed in another file; none where no list is there."""
+    path = folder / file
     lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1] if path.exists() else []
     return tuple(_parsed(line) for line in lines)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from headstart.core.errors import DataError, PlanError
+from headstart.core.errors import DataError
 from headstart.core.findings import Finding
+from headstart.core.parsing import json_in, toml_in
 from headstart.core.records import Record
 from headstart.core.shown import Shown
 from headstart.core.steps import Steps
@@ -116,8 +116,7 @@ class _Part(Generic[Kind]):
 
     def __get__(self, run: Run, owner: type[Run]) -> Kind | None:
         path = run.folder / FILES[self.place]
-        text = _text_of(path)
-        run.__dict__[self.name] = record = None if text is None else self._kind().from_json(text, str(path))
+        run.__dict__[self.name] = record = self._kind().read(path) if path.exists() else None
         return record
 
     def _kind(self) -> type[Kind]:
@@ -201,7 +200,7 @@ class Run(Shown):
         from headstart.planning.plan import Plan  # noqa: PLC0415
 
         path = self.folder / file_of(Plan)
-        return Plan.from_toml(_text_of(path) or "", str(path))
+        return Plan.from_dict(toml_in(path) if path.exists() else {}, str(path))
 
     @cached_property
     def task_summary(self) -> TaskSummary:
@@ -209,7 +208,7 @@ class Run(Shown):
         from headstart.data.summary import TaskSummary  # noqa: PLC0415
 
         path = self.folder / file_of(TaskSummary)
-        return TaskSummary.from_json(_text_of(path) or "{}", str(path))
+        return TaskSummary.read(path) if path.exists() else TaskSummary.from_dict({}, str(path))
 
     @cached_property
     def failure(self) -> str | None:
@@ -265,10 +264,7 @@ class Run(Shown):
     def environment(self) -> dict[str, Any]:
         """Versions and hardware that it ran on."""
         path = self.folder / ENVIRONMENT
-        try:
-            return dict(json.loads(_text_of(path) or "{}"))
-        except json.JSONDecodeError as error:
-            raise PlanError(f"{path}: not valid JSON ({error}). Restore or delete it.") from None
+        return dict(json_in(path)) if path.exists() else {}
 
     @property
     def verdict(self) -> Verdict | None:
@@ -361,9 +357,9 @@ class Run(Shown):
         path: Path = public("report")(self, language=language)
         return path
 
-    def verify(self, data: Task | str | Path | None = None) -> Verification:
+    def verify(self, data: Task | str | Path | None = None, *, repair: bool = True) -> Verification:
         """Whether its files, images, weights and versions are those of its manifest; see `headstart.verify`."""
-        found: Verification = public("verify")(self, data)
+        found: Verification = public("verify")(self, data, repair=repair)
         return found
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.core.parsing import json_in
 from headstart.runs.in_progress import PROGRESS, InProgress, in_progress
 from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL, REQUEST
 
@@ -89,7 +89,7 @@ def _described(place: Path) -> UnfinishedRun:
     first = _exists(place / FIRST_MODEL / "model.json")
     state = "interrupted; its first model predicts" if first else "interrupted"
     try:
-        request = json.loads((place / REQUEST).read_text(encoding="utf-8"))
+        request = json_in(place / REQUEST)
         return UnfinishedRun(place, state, command_of(request, place), doing)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return UnfinishedRun(place, state, "the same command as before", doing)

@@ -56,14 +56,16 @@ class Verification(Record):
     """What `headstart verify` found.
 
     Attributes:
-        run: The run's folder.
-        manifest: SHA-256 of the manifest itself, to be compared with one that was noted elsewhere: who changes a file can write
-            another manifest, too.
+        run: The folder, of a run or of another kind.
+        kind: "run", "cache", "gallery", "study", "model" or "bundle".
+        manifest: Of a run, SHA-256 of the manifest itself, to be compared with one that was noted elsewhere: who changes a file
+            can write another manifest, too.
         kinds: What was checked, by kind.
     """
 
     run: str
-    manifest: str
+    kind: str = "run"
+    manifest: str = ""
     kinds: tuple[VerifiedKind, ...]
 
     @property
@@ -78,6 +80,8 @@ class Verification(Record):
         looked_at = sum(kind.num_checked for kind in self.kinds)
         left = sum(kind.num - kind.num_checked for kind in self.kinds)
         unchecked = f" {left:,} could not be checked here." if left else ""
+        if self.kind != "run":
+            return f"{different:,} of {looked_at:,} files are damaged." if different else f"All {looked_at:,} files are sound."
         if different:
             return f"{different:,} of {looked_at:,} files, images, weights and versions are not as the run left them.{unchecked}"
         return f"All {looked_at:,} files, images, weights and versions are as the run left them.{unchecked}"

@@ -20,10 +20,12 @@ import torch
 from headstart.backbones.engines.choice import requested_engine
 from headstart.backbones.engines.machine import machine_fingerprint, this_machine
 from headstart.backbones.label_contamination import FILE as LEARNED
+from headstart.core.dropping import finding_of_drops
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.folders import cache_folder
 from headstart.core.launched import check_connected
+from headstart.core.parsing import json_in, json_text
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.steps import Steps
@@ -51,6 +53,7 @@ from headstart.runs.run import (
     REQUEST,
     STATISTICS,
     TEST_PREDICTIONS,
+    Findings,
     Run,
     file_of,
 )
@@ -112,9 +115,9 @@ class Workspace:
         A pretraining wants the folder for itself, and leaves it free where it came to nothing.
         """
         self._check_writable()
-        content = json.dumps({kind: request.to_dict(), "task": task.fingerprint}, indent=2, ensure_ascii=False)
+        content = {kind: request.to_dict(), "task": task.fingerprint}
         path = self.path(REQUEST)
-        there = path.read_text(encoding="utf-8") if path.exists() else None
+        there = json_in(path) if path.exists() else None
         if kind == "request" and there is not None and there != content:
             other = _fields_of(there) != set(request.to_dict())
             retained = ", whose model is kept and predicts as before" if self.run.finished else ""
@@ -122,7 +125,7 @@ class Workspace:
         fitted = there is None or any((self.folder / "steps").glob("fit-*"))
         if kind == "pretraining" and there != content and fitted and self._used:
             self._refuse("something else than this pretraining")
-        write_atomically(path, content)
+        write_atomically(path, json_text(content))
 
     def claim_fit(self, inputs: dict[str, Any]) -> None:
         """Take the folder for one fit: finished steps are not redone, so a second fit would get the numbers of the first."""
@@ -237,7 +240,7 @@ class Workspace:
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "packages": versions,
         }
-        write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
+        write_atomically(self.path(ENVIRONMENT), json_text(values))
 
     def write_failure(self, sentence: str) -> None:
         """Write why training broke down."""
@@ -296,6 +299,13 @@ class Workspace:
             self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
             self.steps.forget((*MADE_OF_FIT, "fit"), inputs)
 
+    def write_drops(self) -> None:
+        """Add to the findings that damaged files were dropped meanwhile; see `headstart.core.dropping`."""
+        dropped = finding_of_drops()
+        if dropped:
+            noticed = self.run.noticed
+            self.write(Findings(findings=(*(noticed.findings if noticed else ()), *dropped)))
+
     def write_result(self) -> Run:
         """Write what `--json` prints; the run comes back."""
         run = self.run
@@ -310,14 +320,14 @@ class Workspace:
         names = itertools.chain([MANIFEST], (numbered_manifest(number) for number in itertools.count(2)))
         name = next(name for name in names if self._is_replaceable(name))
         hashes = self._written_manifests() | {name: _hash_of(text.encode())}
-        write_atomically(self.path(MANIFEST_HASHES), json.dumps(hashes, indent=2))
+        write_atomically(self.path(MANIFEST_HASHES), json_text(hashes))
         write_atomically(self.path(name), text)
         return name
 
     def _written_manifests(self) -> dict[str, str]:
         """The hash of each manifest as it was written, by its name; empty for a run of an earlier version."""
         path = self.path(MANIFEST_HASHES)
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        return dict(json_in(path)) if path.exists() else {}
 
     def _is_replaceable(self, name: str) -> bool:
         """Whether a manifest is not there, or still as it was written."""
@@ -349,9 +359,6 @@ def _hash_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _fields_of(content: str) -> set[str]:
-    """The fields of the request that a file holds; none where it cannot be read."""
-    try:
-        return set(json.loads(content)["request"])
-    except (ValueError, KeyError, TypeError):
-        return set()
+def _fields_of(content: Any) -> set[str]:
+    """The fields of the request that a file holds; none where it holds another kind."""
+    return set(content.get("request", ())) if isinstance(content, dict) else set()

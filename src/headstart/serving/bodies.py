@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import FormParser, parse_options_header
 from starlette.requests import Request
 
+from headstart.core.errors import DamagedError
+from headstart.core.parsing import RESTORE, json_from
 from headstart.serving.limits import MEGABYTE, Limits
 from headstart.serving.pictures import Upload
 from headstart.serving.refusals import RefusedError, busy
@@ -134,9 +135,9 @@ class BodyReader:
 
     def _body_of_json(self, content: bytes) -> Body:
         try:
-            values = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            reason = str(error).rstrip(".") if isinstance(error, json.JSONDecodeError) else "it is no UTF-8, or too deep"
+            values = json_from(content, "body")
+        except DamagedError as error:
+            reason = str(error).removeprefix("body: ").removesuffix(f" {RESTORE}").rstrip(".")
             raise RefusedError(400, "bad-json", f"The body is not valid JSON ({reason}).") from None
         if not isinstance(values, dict):
             raise _no_images("The body is no JSON object")

@@ -226,7 +226,7 @@ def tracked(
 def _recorded(path: Path) -> Tracked | None:
     """What was told before; None where nothing was, or nothing that can be read."""
     try:
-        return Tracked.from_json(path.read_text(encoding="utf-8"), str(path))
+        return Tracked.read(path)
     except (FileNotFoundError, UnicodeDecodeError, PlanError):
         return None
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from headstart.core.records import write_atomically
+from headstart.core.arrays import check_safetensors, read_metadata, write_safetensors
+from headstart.core.dropping import drop
+from headstart.core.errors import DamagedError
+from headstart.core.parsing import json_from
 from headstart.training.average import WeightAverage
 
 FILE = "checkpoint.safetensors"
@@ -78,24 +81,25 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def write_checkpoint(workspace: Path, trained: Trained, counters: Counters, fingerprint: str) -> None:
     """Write the state of a fit, replacing the one before in a single move; `fingerprint` is of all that the fit depends on."""
     values = {"fingerprint": fingerprint, **vars(counters)}
-    write_atomically(workspace / FILE, save(trained.tensors(), {"counters": json.dumps(values)}))
+    write_safetensors(workspace / FILE, save(trained.tensors(), {"counters": json.dumps(values)}))
 
 
 def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Counters | None:
     """Fill `trained` with the state that `write_checkpoint` wrote, and return how far the fit is.
 
-    None, and nothing filled, where there is no checkpoint with that fingerprint.
+    None, and nothing filled, where there is no checkpoint with that fingerprint. A damaged one is dropped.
     """
     path = workspace / FILE
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="pt") as opened:
-            values = json.loads((opened.metadata() or {}).get("counters", "{}"))
-            if values.pop("fingerprint", None) != fingerprint:
-                return None
-            tensors: dict[str, Tensor] = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, json.JSONDecodeError):
+        check_safetensors(path)
+        values = json_from(read_metadata(path).get("counters", "{}"), str(path))
+        if values.pop("fingerprint", None) != fingerprint:
+            return None
+        tensors = load_file(path)
+    except (SafetensorError, OSError, DamagedError) as error:
+        drop(path, str(error).removeprefix(f"{path} is "))
         return None
     with torch.no_grad():
         trained.fill(tensors)

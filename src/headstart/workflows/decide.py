@@ -31,6 +31,7 @@ from headstart.planning.adapting.adapt import adaptation_to
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.adapting.class_presence import ClassPresence, classes_of_target
 from headstart.planning.deciding import decide as deciding
+from headstart.planning.deciding.chosen import is_sound
 from headstart.planning.deciding.closed_forms import FEW_LABELS
 from headstart.planning.deciding.options import Options
 from headstart.planning.plan import LATER_OPTIONS, Partner, Plan, Rejected
@@ -209,8 +210,12 @@ def _decided(
 
     inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
     inputs["sources"] = source_weights
+
+    def is_whole(found: Decided, _: Path) -> bool:
+        return found.decision.stopped != "interrupted" and is_sound(task, found.plan, steps)
+
     with stage("deciding"):
-        decided = steps.run("decide", inputs, Decided, make, lambda found, _: found.decision.stopped != "interrupted")
+        decided = steps.run("decide", inputs, Decided, make, is_whole)
     workspace.write(decided.decision)
     return decided.plan
 

@@ -12,6 +12,7 @@ from headstart.backbones.providers.own_runs import run_of
 from headstart.checks.inspection import inspect
 from headstart.cluster.account import ClusterUse
 from headstart.core.arguments import AnyPath, Texts, checked
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import TrainingError
 from headstart.core.evaluation import Evaluation
 from headstart.core.executing import executor
@@ -111,7 +112,7 @@ def fit(
     )  # fmt: skip
     chosen, curve = with_found_learning_rate(task, chosen) if find_rate else (chosen, None)
     folder = folder_of_fit(task, chosen, out)
-    with on_cluster(cluster, task), tracked_run(trackers, folder):
+    with noting_drops(), on_cluster(cluster, task), tracked_run(trackers, folder):
         return fit_task(task, chosen, folder, curve=curve)
 
 
@@ -143,6 +144,7 @@ def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
     use = executor().use
     if isinstance(use, ClusterUse):
         workspace.write(use.joined(workspace.run.cluster_use))
+    workspace.write_drops()
     run = workspace.write_result()
     workspace.write_card(run_card(run, task))
     workspace.write_manifest(images)

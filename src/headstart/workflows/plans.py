@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.pretrained import AnyWeights, Name, name_of
 from headstart.core.errors import DataError, PlanError, did_you_mean
+from headstart.core.parsing import toml_from, toml_in
 from headstart.data.task import Task
 from headstart.methods import METHODS, is_removed, method_from
 from headstart.methods.base import settings_of
@@ -105,12 +105,9 @@ def _given(plan: Plan | str | Path, data: Data | Plan, settings: dict[str, Any])
 def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:
     """The plan in a TOML file, with some fields set by dotted name."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise DataError(f"{path}: cannot be read ({reason}). `headstart decide DATA -o {path}` writes a plan.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path}: not valid TOML ({error}). Mend that line.") from None
+        values = toml_in(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). `headstart decide DATA -o {path}` writes a plan.") from None
     plan = Plan.from_dict(values, str(path)) if _replaces_removed(values.get("method"), settings) else _checked(values, str(path))
     return changed(plan, settings) if settings else plan
 
@@ -190,6 +187,6 @@ def _value(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return toml_from(f"value = {text}", "--set")["value"]
+    except PlanError:
         return text

@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.backbones.pretrained import AnyWeights, Names, Pretrained
 from headstart.core.arguments import AnyPath, Texts, checked
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import PlanError
 from headstart.core.language import speaking
 from headstart.core.progress import command_begun, note, stage
@@ -84,7 +85,7 @@ def run(
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)
-        with on_cluster(cluster, task), tracked_run(trackers, workspace.folder):
+        with noting_drops(), on_cluster(cluster, task), tracked_run(trackers, workspace.folder):
             return _made(workspace, task, cards, request, begun)
 
 

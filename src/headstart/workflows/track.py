@@ -78,6 +78,6 @@ def tracked_search(names: tuple[str, ...], folder: Path) -> AbstractContextManag
 
     def contents() -> Contents:
         path = folder / "found.json"
-        return contents_of_search(Found.from_json(path.read_text(encoding="utf-8"), str(path)), folder)
+        return contents_of_search(Found.read(path), folder)
 
     return tracked(names, folder, contents)

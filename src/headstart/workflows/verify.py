@@ -1,4 +1,4 @@
-"""Verify: whether a run is what its manifest says."""
+"""Verify: whether a run is what its manifest says, and the files of a cache, gallery, study, model or bundle are sound."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from headstart.backbones.lineage import Lineage
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError
+from headstart.core.folders import cache_folder
 from headstart.core.progress import stage
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
@@ -24,6 +25,7 @@ from headstart.runs.verification import (
     verified_weights,
 )
 from headstart.runs.verified_images import verified_images
+from headstart.runs.verified_places import STEPS, kind_of, verified_by_checksums, verified_place
 from headstart.workflows.arguments import AnyRun, Data, place_of
 
 NO_MANIFEST = (
@@ -33,19 +35,29 @@ NO_MANIFEST = (
 
 
 @checked
-def verify(run: AnyRun, data: Data | None = None) -> Verification:
+def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Verification:
     """Whether a run is what its manifest says: its files, images, labels, weights, and the versions that it was made with.
 
-    Each file of the folder is hashed again but `report.html`, `stress.html` and `stress_part.html`, which are made of the others,
-    and the intermediate results in `steps/`. So is each image: at the run's own places or, where the data lie elsewhere now or
-    lay in memory, those of `data`; then labels are not checked. A DataError says that the run has no manifest.
+    A cache folder (or the word "cache"), a gallery, a study, a saved model and an exported bundle are checked by the checksums
+    in their files. Damaged files of a cache, and of finished steps of runs and studies, are deleted, as they are made again when
+    they are needed; not without `repair`. All others are named only.
+
+    Of a run, each file of the folder is hashed again but `report.html`, `stress.html` and `stress_part.html`, which are
+    made of the others, and the intermediate results in `steps/`. So is each image: at the run's own places or, where the
+    data lie elsewhere now or lay in memory, those of `data`; then labels are not checked. A DataError says that the run has
+    no manifest.
     """
-    run = run if isinstance(run, Run) else Run(Path(run))
+    run = run if isinstance(run, Run) else Run(_place(str(run)))
+    if (kind := kind_of(run.folder)) is not None and not _is_run(run):
+        with stage("checking files"):
+            found = verified_place(run.folder, kind, repair=repair)
+        return Verification(run=str(run.folder), kind=kind.name, kinds=found)
     manifest = run.manifest
     if manifest is None:
         raise DataError(NO_MANIFEST.format(folder=Run.load(run.folder).folder))
     with stage("checking files"):
         kinds = [verified_files(run, manifest)]
+        kinds.append(verified_by_checksums(run.folder / "steps", STEPS, ("",), repair=repair))
     with stage("checking images"):
         if data is None:
             kinds.append(verified_images(run, manifest.places))
@@ -56,6 +68,15 @@ def verify(run: AnyRun, data: Data | None = None) -> Verification:
     with stage("checking weights"):
         kinds += [verified_weights(manifest), verified_versions(manifest)]
     return Verification(run=str(run.folder), manifest=hash_of_file(run.folder / file_of(Manifest)), kinds=tuple(kinds))
+
+
+def _place(name: str) -> Path:
+    """The folder that is meant: the word "cache" names the cache unless a folder is called so."""
+    return cache_folder() if name == "cache" and not Path(name).exists() else Path(name)
+
+
+def _is_run(run: Run) -> bool:
+    return (run.folder / file_of(Manifest)).exists() or run.finished
 
 
 def _labels_can_be_read(manifest: Manifest, kinds: list[VerifiedKind]) -> bool:

@@ -20,6 +20,7 @@ from headstart.backbones.engines.kept_engines import RUNTIMES, kept_engine
 from headstart.backbones.engines.machine import engine_names, machine_fingerprint, native_engine_names, this_machine
 from headstart.backbones.engines.trial import CONTENDER, Trial
 from headstart.backbones.extractor import Extractor
+from headstart.core.dropping import cached_record
 from headstart.core.errors import MissingExtraError, PlanError, PretrainedError, did_you_mean
 from headstart.core.records import fingerprint_of, write_atomically
 
@@ -243,7 +244,7 @@ def _choice_file(backbone: Extractor) -> Path:
 
 
 def _read(path: Path) -> Choice | None:
-    choice = Choice.from_json(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None
+    choice = cached_record(path, Choice)
     return choice if choice and choice.engine in engine_names() else None
 
 

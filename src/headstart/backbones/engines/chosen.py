@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from headstart.backbones.engines.machine import Machine
 from headstart.backbones.engines.trial import ENOUGH, UNSTEADY
+from headstart.core.dropping import cached_record
 from headstart.core.folders import cache_folder
 from headstart.core.records import Migration, Record, renamed
 
@@ -71,5 +72,5 @@ def choices_folder() -> Path:
 def choices() -> list[Choice]:
     """All choices in the cache that were made by trial, also those of other machines."""
     paths = sorted(choices_folder().glob(f"{PREFIX}*.json"))
-    found = [Choice.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
-    return [choice for choice in found if choice.errors]
+    found = [cached_record(path, Choice) for path in paths]
+    return [choice for choice in found if choice is not None and choice.errors]

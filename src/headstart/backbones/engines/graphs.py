@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.engines.base import ProgramKey
+from headstart.core.dropping import drop
 from headstart.core.errors import ExportError
 from headstart.core.folders import cache_folder
+from headstart.core.parsing import json_from
 from headstart.core.records import fingerprint_of, write_atomically
 
 SUFFIX = ".graph"
@@ -53,8 +55,7 @@ def read_graph(key: ProgramKey, made_with: Any) -> Any:
         return None
     content = _checked(data)
     if content is None:
-        _LOG.warning("%s is damaged and is made again.", path)
-        path.unlink(missing_ok=True)
+        drop(path, "its SHA-256 is not that of its content")
         return None
     with suppress(OSError):  # it lies where nothing can be written
         os.utime(path)
@@ -68,12 +69,20 @@ def forget_graph(key: ProgramKey, made_with: Any, reason: str) -> None:
     path.unlink(missing_ok=True)
 
 
+def is_sound_graph(path: Path) -> bool:
+    """Whether a file that `keep_graph` wrote is as it was written, or gone."""
+    try:
+        return _checked(np.fromfile(path, np.uint8)) is not None
+    except OSError:
+        return True
+
+
 def _checked(data: Any) -> Any:
     """The content behind the header; None where the hash is not the header's."""
     length = int.from_bytes(data[:8].tobytes(), "little")
     try:
-        expected = json.loads(data[8 : 8 + length].tobytes())["sha256"]
-    except (ValueError, KeyError, TypeError):
+        expected = json_from(data[8 : 8 + length].tobytes(), "header")["sha256"]
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
     content: Any = np.array(data[8 + length :])  # a copy is aligned
     return content if sha256(content).hexdigest() == expected else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from headstart.backbones.lineage import lineage_of
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers.base import InputSide, Provider, Weights
-from headstart.core.errors import PlanError, PretrainedError
+from headstart.core.dropping import drop
+from headstart.core.errors import DamagedError, PlanError, PretrainedError
 from headstart.core.folders import cache_folder
+from headstart.core.parsing import json_in, json_text
 from headstart.core.records import fingerprint_of, write_atomically
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class OwnRuns(Provider):
 def register_run(folder: Path) -> str:
     """The name under which the backbone of a run's folder is listed until the folder is gone or the cache cleared."""
     whole = folder.resolve()
-    write_atomically(_list_folder() / f"{fingerprint_of(str(whole))}.json", json.dumps({"folder": str(whole)}))
+    write_atomically(_list_folder() / f"{fingerprint_of(str(whole))}.json", json_text({"folder": str(whole)}))
     return _name_of(whole)
 
 
@@ -96,7 +97,14 @@ def _list_folder() -> Path:
 
 
 def _listed() -> list[Path]:
-    return [Path(json.loads(file.read_text(encoding="utf-8"))["folder"]) for file in _list_folder().glob("*.json")]
+    """The folders that `register_run` has listed; a damaged entry is dropped, and made again where the run ends again."""
+    found = []
+    for file in _list_folder().glob("*.json"):
+        try:
+            found.append(Path(json_in(file)["folder"]))
+        except (DamagedError, KeyError, TypeError) as error:
+            drop(file, str(error).removeprefix(f"{file}: "))
+    return found
 
 
 def _name_of(folder: Path) -> str:
@@ -126,7 +134,7 @@ def _place(path: Path) -> Path | None:
 def _saved(name: str) -> tuple[Pretrained, dict[str, Any]]:
     path = _folder(name) / "card.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_in(path)
         _ = values["transform"], values["source_classes"]
         return Pretrained.from_dict(values["card"], str(path)), values
     except (OSError, ValueError, KeyError, TypeError, PlanError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 import zlib
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DamagedError, DataError
 from headstart.core.findings import MOST_EXAMPLES, Finding
+from headstart.core.parsing import json_from
 from headstart.core.types import UNLABELED
 from headstart.data.addresses import shown_name
 from headstart.data.class_names import check_distinct
@@ -200,8 +200,8 @@ def _class(text: str, where: str) -> Told:
 def _fields(text: str, where: str) -> Told:
     """What a JSON object tells of its sample, by the headings that tables have; others are not read."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = json_from(text, where)
+    except DamagedError:
         raise DataError(f"{where}: is not valid JSON. Mend or delete it.") from None
     if not isinstance(content, dict):
         return _class(label_text(content, where), where) if isinstance(content, str | int | float) else {}

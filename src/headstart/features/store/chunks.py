@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from safetensors.numpy import save
 
+from headstart.core.arrays import with_checksum
+from headstart.core.parsing import json_from
 from headstart.core.types import Integers
 
 SUFFIX = ".safetensors"
@@ -85,7 +88,7 @@ def chunk_content(keys: Sequence[str], arrays: Arrays) -> tuple[str, bytes]:
     compact = {name: np.ascontiguousarray(halved(np.asarray(array))) for name, array in arrays.items()}
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
     name = hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX
-    return name, save(compact, {"keys": json.dumps(list(keys))})
+    return name, b"".join(with_checksum(save(compact, {"keys": json.dumps(list(keys))})))
 
 
 def halved(array: Any) -> Any:
@@ -123,17 +126,17 @@ def chunk_of(path: Path, head: bytes, size: int) -> Chunk:
     """The chunk of so many bytes at a path, where it may not lie yet, by its first bytes; see `read_chunk`."""
     begin = header_bytes(head)
     try:
-        header = json.loads(head[LENGTH_BYTES:begin])
-        keys = tuple(json.loads(header.pop("__metadata__")["keys"]))
+        header = json_from(head[LENGTH_BYTES:begin], str(path))
+        keys = tuple(map(str, json_from(header.pop("__metadata__")["keys"], str(path))))
         arrays = {name: _placed(path, entry, begin, len(keys), size) for name, entry in header.items()}
-    except KeyError as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{path} is no chunk ({error})") from None
     return Chunk(path, keys, arrays)
 
 
 def _placed(path: Path, entry: dict[str, Any], begin: int, num_rows: int, size: int) -> StoredArray:
     start, stop = entry["data_offsets"]
-    shape = tuple(entry["shape"])
-    if begin + stop > size or shape[0] != num_rows:
+    shape, dtype = tuple(map(int, entry["shape"])), _DTYPES[entry["dtype"]]
+    if start < 0 or begin + stop > size or shape[0] != num_rows or math.prod(shape) * dtype.itemsize != stop - start:
         raise ValueError("the file is cut off")
-    return StoredArray(path, _DTYPES[entry["dtype"]], shape, begin + start)
+    return StoredArray(path, dtype, shape, begin + start)

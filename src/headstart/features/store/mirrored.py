@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from headstart.core.arrays import check_safetensors
+from headstart.core.dropping import drop
 from headstart.core.mirror import NUM_THREADS, Mirror
 from headstart.core.progress import progress
 from headstart.features.store.chunks import HEAD_BYTES, SUFFIX, Chunk, chunk_of, header_bytes, read_chunk
-from headstart.features.store.eviction import removed
 
 
 class MirroredChunks:
@@ -74,7 +75,8 @@ class MirroredChunks:
         """Whether a chunk was copied as it was written; another one is deleted here."""
         try:
             read_chunk(self.folder / name)
-        except ValueError:
-            removed(self.folder / name)
+            check_safetensors(self.folder / name)
+        except ValueError as error:
+            drop(self.folder / name, str(error))
             return False
         return True

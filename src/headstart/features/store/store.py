@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.engines.graphs import graphs_folder
-from headstart.core.errors import DataError
+from headstart.core.arrays import check_safetensors
+from headstart.core.dropping import drop
+from headstart.core.errors import DamagedError, DataError
 from headstart.core.folders import cache_folder, cache_limit_bytes
 from headstart.core.mirror import Mirror, mirror
 from headstart.core.records import write_atomically
@@ -51,6 +53,7 @@ class Store:
         self._chunks: dict[str, Chunk] = {}
         self._places: dict[str, tuple[str, int]] = {}
         self._touched: dict[str, float] = {}
+        self._sound: set[str] = set()
         self._wanted: Sequence[str] = ()
         self._written = math.inf
         self._wanted_touched = -math.inf
@@ -89,8 +92,8 @@ class Store:
             chunk = read_chunk(self.folder / name)
         except OSError:
             return
-        except ValueError:
-            removed(self.folder / name)
+        except ValueError as error:
+            drop(self.folder / name, str(error))
             return
         self._index(chunk)
 
@@ -101,14 +104,32 @@ class Store:
         self._places |= {key: (name, row) for row, key in enumerate(chunk.keys)}
 
     def missing(self, keys: Sequence[str]) -> list[str]:
-        """Those keys that have no row yet, each once, in order; chunks of the others are marked as in use."""
+        """Those keys that have no row yet, each once, in order; chunks of the others are checked and marked as in use."""
         self.refresh()
         if self.mirrored and not self._places.keys() >= set(keys):
             for chunk in self.mirrored.unknown(self._chunks):
                 self._index(chunk)
+        while self.drops_damaged(self._places[key][0] for key in keys if key in self._places):
+            pass  # a row may lie in a second chunk, too
         self._wanted = keys
         self._touch_wanted()
         return [key for key in dict.fromkeys(keys) if key not in self._places]
+
+    def drops_damaged(self, names: Iterable[str]) -> bool:
+        """Whether any of those chunks is not as it was written; such a chunk is dropped. Each is looked at once in a process."""
+        damaged = False
+        for name in set(names) - self._sound:
+            try:
+                check_safetensors(self.folder / name)
+            except OSError:
+                continue  # it is gone, or in the mirror alone
+            except DamagedError:
+                drop(self.folder / name, "its checksum is not that of its content")
+                damaged = True
+            self._sound.add(name)
+        if damaged:
+            self.reindex()
+        return damaged
 
     def _touch_wanted(self) -> None:
         self._wanted_touched = time.monotonic()
@@ -176,6 +197,7 @@ class Store:
 
     def _write(self, name: str, content: bytes) -> None:
         write_atomically(self.folder / name, content)
+        self._sound.add(name)
         self._written += len(content)
         self._touched[name] = time.monotonic()
         self._open(name)
@@ -299,7 +321,10 @@ class _Found:
         first = self.arrays()[name]
         out = np.empty((len(places), *first.shape[1:]), first.dtype)
         numbers = np.unique(places[:, 0])
-        self.store.bring(self.chunks[number].path.name for number in numbers)
+        names = [self.chunks[number].path.name for number in numbers]
+        self.store.bring(names)
+        if self.store.drops_damaged(names):
+            raise FileNotFoundError(f"{self.store.folder}: features were damaged")
         for number in numbers:
             chunk, mine = self.chunks[number], np.flatnonzero(places[:, 0] == number)
             self.store.touch(chunk.path.name)

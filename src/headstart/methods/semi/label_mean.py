@@ -12,7 +12,8 @@ from headstart.heads.label_propagation import label_spreading
 from headstart.heads.neighbor_graph import neighbor_graph
 from headstart.heads.unlabeled_pool import UnlabeledPool
 from headstart.methods._semi_supervised import SemiSupervisedProbe
-from headstart.methods.heads import GraphHead, LinearHead, MeanHead, mean_scores, ridge_head
+from headstart.methods.graph_head import GraphHead
+from headstart.methods.heads import LinearHead, MeanHead, mean_scores, ridge_head
 
 
 @final

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.backbone import Backbone
+from headstart.core.arrays import read_arrays, write_arrays
 from headstart.core.curves import training_of
 from headstart.core.errors import DataError, HeadstartError, PlanError, TrainingError
 from headstart.core.executing import Resources, Work, executor
 from headstart.core.progress import stage
-from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.records import Record, fingerprint_of
 from headstart.core.steps import Steps
 from headstart.core.stopping import StoppedError, stop_if_asked
 from headstart.core.types import Floats
@@ -34,6 +34,8 @@ from headstart.shift.projected_domains import SharedProjections
 from headstart.training.cost import memory_of_fit
 from headstart.training.settings import Training
 
+PROBS, OLD_PROBS = "probs.safetensors", "probs.npz"
+"""The file of probabilities in the folder of a step, and that of earlier versions."""
 LONG_SECONDS = 60.0
 """A candidate with a longer predicted time is not fitted where no budget was given. Chosen, not measured."""
 
@@ -221,7 +223,9 @@ class CandidateFitter:
     def _fitted(self, method: Method) -> FittedCandidate:
         inputs = self._inputs(method)
         work = self._work(method)
-        fit = self.steps.run("adapted", inputs, CandidateFit, work or (lambda folder: self.fitted_into(folder, method)))
+        fit = self.steps.run(
+            "adapted", inputs, CandidateFit, work or (lambda folder: self.fitted_into(folder, method)), _has_arrays
+        )
         arrays = self._arrays("adapted", inputs)
         if "target" not in arrays:
             return FittedCandidate(fit)
@@ -231,10 +235,12 @@ class CandidateFitter:
 
     def _arrays(self, step: str, inputs: dict[str, Any]) -> dict[str, Floats]:
         """What a step wrote; nothing where it failed."""
-        path = self.steps.folder / self.steps.stem(step, inputs) / "probs.npz"
-        if not path.exists():
+        folder = self.steps.folder / self.steps.stem(step, inputs)
+        if (folder / PROBS).exists():
+            return read_arrays(folder / PROBS)
+        if not (folder / OLD_PROBS).exists():
             return {}
-        with np.load(path) as arrays:
+        with np.load(folder / OLD_PROBS, allow_pickle=False) as arrays:
             return dict(arrays)
 
     def fitted_into(self, folder: Path, method: Method) -> CandidateFit:
@@ -273,7 +279,7 @@ class CandidateFitter:
             seconds = time.perf_counter() - begun
             return CandidateFit(kind=method.kind(), method=settings_of(method), fault="", seconds=seconds)
 
-        self.steps.run("circular", inputs, CandidateFit, make)
+        self.steps.run("circular", inputs, CandidateFit, make, _has_arrays)
         return self._arrays("circular", inputs)["circular"]
 
     def _fitted_back(self, method: Method, backbone: Backbone, probs: Floats) -> Floats:
@@ -300,12 +306,15 @@ def _unfitted(method: Method, fault: str) -> FittedCandidate:
     return FittedCandidate(CandidateFit(kind=method.kind(), method=settings_of(method), fault=fault, seconds=0.0))
 
 
+def _has_arrays(fit: CandidateFit, folder: Path) -> bool:
+    """Whether the probabilities of a fit that did not break down are there."""
+    return bool(fit.fault) or any((folder / name).exists() for name in (PROBS, OLD_PROBS))
+
+
 def _may_fit_back(probs: Floats) -> bool:
     """Whether target probabilities can be fitted to: they name two classes."""
     return len(np.unique(probs.argmax(axis=1))) > 1
 
 
 def _write(folder: Path, arrays: dict[str, Floats]) -> None:
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
-    write_atomically(folder / "probs.npz", stream.getvalue())
+    write_arrays(folder / PROBS, arrays)

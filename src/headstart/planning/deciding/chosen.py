@@ -67,11 +67,16 @@ def evaluate_chosen(
 
 def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluation, Predictions] | None:
     """What `evaluate_chosen` kept for a plan; None where its candidate was not chosen among others in these steps."""
-    path = steps.folder / f"{steps.stem(STEP, _inputs(task, plan))}.json"
-    if not path.exists():
-        return None
-    found = ChosenStep.from_json(path.read_text(encoding="utf-8"), str(path))
-    return found.evaluation, Predictions.read(path.with_suffix("") / PREDICTIONS)
+    found = steps.found(STEP, _inputs(task, plan), ChosenStep)
+    return None if found is None else (found[0].evaluation, Predictions.read(found[1] / PREDICTIONS))
+
+
+def is_sound(task: Task, plan: Plan, steps: Steps) -> bool:
+    """Whether what `evaluate_chosen` kept for a plan, if anything, is as it was written; else it is dropped."""
+    if not steps.has(STEP, _inputs(task, plan)):
+        return True
+    found = steps.found(STEP, _inputs(task, plan), ChosenStep)
+    return found is not None and (found[1] / PREDICTIONS).exists()
 
 
 def pool_on(validated: Sequence[CrossValidated], predictions: Predictions) -> Pool | None:

@@ -139,7 +139,7 @@ class Search:
         A larger budget affords what was too costly, after which other settings are suggested.
         """
         paths = sorted(self.steps.folder.glob("trial-*.json"))
-        recorded = [SearchTrial.from_json(path.read_text(encoding="utf-8"), str(path)) for path in paths]
+        recorded = [SearchTrial.read(path) for path in paths]
         tried = [trial.settings for trial in self.trials if trial.outcome != "too costly"]
         recalled = [trial for trial in recorded if trial.settings not in tried]
         settings = [trial.settings for trial in recalled]
@@ -351,7 +351,7 @@ def _claimed(folder: Path, study: Study) -> Study:
     if not path.exists():
         write_atomically(path, study.to_json())
         return study
-    there = Study.from_json(path.read_text(encoding="utf-8"), str(path))
+    there = Study.read(path)
     if (there.task_fingerprint, there.plan, there.fixed) != (study.task_fingerprint, study.plan, study.fixed):
         raise PlanError(
             f"{folder} holds a study of another task or plan, or of data that changed since. Give another --out, or delete it."

@@ -1,0 +1,36 @@
+"""Checksums: 128-bit XXH3 digests, which tell whether bytes or values are as they were written.
+
+They find damage, not forgery: who changes a file on purpose can write another checksum. `manifest.json` of a run has SHA-256.
+
+Reference: Collet, "xxHash", the specification of XXH3 (github.com/Cyan4973/xxHash).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+
+from xxhash import xxh3_128
+
+KEY = "checksum"
+"""The name of a checksum among other values."""
+DIGITS = 32
+"""Hexadecimal digits of a checksum."""
+UNKNOWN = "0" * DIGITS
+"""Stands for the checksum while it is computed."""
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+def checksum_of(*parts: Buffer) -> str:
+    """The checksum of those bytes, one part after the other."""
+    digest = xxh3_128()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def checksum_of_values(values: dict[str, Any]) -> str:
+    """The checksum of plain JSON values, whatever their order and layout in a file; one among them does not count."""
+    others = {name: value for name, value in values.items() if name != KEY}
+    return checksum_of(json.dumps(others, sort_keys=True, separators=(",", ":")).encode())

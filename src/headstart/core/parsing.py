@@ -1,0 +1,109 @@
+"""Parsing: JSON and TOML, read in one place, within limits, so that no text ends in anything but values or one sentence."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from headstart.core.checksums import KEY, checksum_of_values
+from headstart.core.errors import DamagedError, PlanError
+
+MOST_BYTES = 2**27
+"""Of a JSON file: two thousand times the largest record of a run on 60,000 images. Chosen, not measured."""
+MOST_BYTES_OF_TOML = 2**20
+"""Of a plan, which takes 1 to 20 kB. Chosen, not measured: `tomllib` needs a second for this much."""
+MOST_DEPTH = 100
+"""Lists and tables inside each other. Records nest ten deep, and a lineage two for each pretraining before it; Python itself ends
+at about a thousand. Chosen, not measured."""
+LARGEST_INTEGER = 2**64
+"""Integers are smaller, and larger than its negative: seeds, sizes in bytes and hashes have up to 64 bits."""
+RESTORE = "Restore or delete it."
+MEND = "Mend that line."
+
+
+def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The text of a file; a `DamagedError` that names it where it is too large or no text, `OSError` where it cannot be read."""
+    size = path.stat().st_size
+    if size > most_bytes:
+        raise DamagedError(f"{path}: has {size:,} bytes, and at most {most_bytes:,} are read. {RESTORE}")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start:,}). {RESTORE}") from None
+
+
+def json_in(path: Path) -> Any:
+    """The values in a JSON file; see `text_in` and `json_from`."""
+    return json_from(text_in(path), str(path))
+
+
+def json_from(text: str | bytes, where: str) -> Any:
+    """The values of a JSON text.
+
+    Args:
+        text: Of a file that headstart wrote, or of any other.
+        where: File that it comes from, for the message.
+
+    Returns:
+        The values; a table without its checksum.
+
+    Raises:
+        DamagedError: The text is no JSON, too deep, has too large an integer, or is not what its checksum says.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise DamagedError(f"{where}: {_too_deep()}. {RESTORE}") from None
+    except ValueError as error:  # UnicodeDecodeError among them
+        raise DamagedError(f"{where}: not valid JSON ({error}). {RESTORE}") from None
+    if fault := _fault_of(values):
+        raise DamagedError(f"{where}: {fault}. {RESTORE}")
+    if isinstance(values, dict) and KEY in values:
+        known = values.pop(KEY)
+        if known != checksum_of_values(values):
+            raise DamagedError(f"{where}: is damaged: its checksum is not that of its content. {RESTORE}")
+    return values
+
+
+def json_text(values: dict[str, Any]) -> str:
+    """The values as indented JSON text, behind the checksum by which `json_from` knows them."""
+    plain = json.loads(json.dumps(values))
+    return json.dumps({KEY: checksum_of_values(plain), **plain}, indent=2, ensure_ascii=False)
+
+
+def toml_in(path: Path) -> dict[str, Any]:
+    """The values in a TOML file; see `text_in` and `toml_from`."""
+    return toml_from(text_in(path, MOST_BYTES_OF_TOML), str(path))
+
+
+def toml_from(text: str, where: str) -> dict[str, Any]:
+    """The values of a TOML text, which people write: it has no checksum; a `PlanError` that names `where` if it is none."""
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise PlanError(f"{where}: {_too_deep()}. {MEND}") from None
+    except ValueError as error:
+        raise PlanError(f"{where}: not valid TOML ({error}). {MEND}") from None
+    if fault := _fault_of(values):
+        raise PlanError(f"{where}: {fault}. {MEND}")
+    return values
+
+
+def _fault_of(values: Any) -> str:
+    """What is beyond the limits; empty where nothing is. Without recursion, which deep values would end."""
+    level, depth = [values], 0
+    while level:
+        if depth > MOST_DEPTH:
+            return _too_deep()
+        for value in level:
+            if type(value) is int and abs(value) >= LARGEST_INTEGER:
+                return f"has an integer of {value.bit_length():,} bits, and at most 64 are read"
+        lists = [value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)]
+        level, depth = [inner for values in lists for inner in values], depth + 1
+    return ""
+
+
+def _too_deep() -> str:
+    return f"more than {MOST_DEPTH} lists and tables lie inside each other"

@@ -1,0 +1,82 @@
+"""Soundness: what is wrong with a file, by its checksum or, where it has none, by reading it as its kind is read."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from headstart.core.arrays import check_safetensors, read_metadata
+from headstart.core.errors import HeadstartError
+from headstart.core.parsing import json_in, toml_in
+
+_KNOWN: dict[tuple[str, int, int], str] = {}
+"""What was found in this process, by path, size and time of change."""
+
+
+def known_fault_of(path: Path) -> str:
+    """As `fault_of`, looked at once in a process unless the file changes."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return ""
+    key = os.fspath(path.absolute()), status.st_size, status.st_mtime_ns
+    if key not in _KNOWN:
+        _KNOWN[key] = fault_of(path)
+    return _KNOWN[key]
+
+
+def fault_of(path: Path) -> str:
+    """What is wrong with a file of a kind that headstart writes, as part of a sentence; empty where nothing is seen.
+
+    Files of other kinds, and those that are gone meanwhile, have no fault that can be seen.
+    """
+    check = CHECKS.get(path.suffix)
+    if check is None or not path.is_file():
+        return ""
+    try:
+        check(path)
+    except FileNotFoundError:
+        return ""
+    except HeadstartError as error:
+        return _reason(str(error), path)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return _reason(str(error) or type(error).__name__, path)
+    return ""
+
+
+def _reason(sentence: str, path: Path) -> str:
+    """The fault alone, of a sentence that names the file."""
+    said = sentence.removeprefix(f"{path}").removeprefix(":").removeprefix(" is damaged (").strip()
+    return said.partition("). ")[0].partition(". Restore")[0].rstrip(".")
+
+
+def _check_arrays(path: Path) -> None:
+    if not check_safetensors(path):
+        read_metadata(path)
+
+
+def _check_table(path: Path) -> None:
+    from headstart.core.predictions import Predictions  # noqa: PLC0415  it imports SciPy
+
+    Predictions.read(path)
+
+
+def _check_archive(path: Path) -> None:
+    """Of NumPy arrays, each of which has a CRC-32."""
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            arrays[name]
+
+
+CHECKS: dict[str, Callable[[Path], object]] = {
+    ".safetensors": _check_arrays,
+    ".parquet": _check_table,
+    ".npz": _check_archive,
+    ".json": json_in,
+    ".toml": toml_in,
+}
+"""How a file is looked at, by the end of its name."""

@@ -1,0 +1,113 @@
+"""JSON and TOML: hostile and damaged texts end in one sentence that names the file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from headstart.core import parsing
+from headstart.core.errors import DamagedError, HeadstartError, PlanError
+from headstart.core.parsing import json_from, json_in, json_text, text_in, toml_from, toml_in
+from headstart.core.records import Record
+
+VALUES = {"name": "Größe", "rates": [0.1, 1e-7, 3], "inner": {"on": True, "none": None}}
+
+
+class Rates(Record):
+    name: str
+    rates: tuple[float, ...] = ()
+
+
+def test_values_come_back_without_their_checksum():
+    text = json_text(VALUES)
+    assert list(json.loads(text)) == ["checksum", *VALUES]
+    assert json_from(text, "a.json") == VALUES
+
+
+def test_a_file_of_another_program_needs_no_checksum():
+    assert json_from(json.dumps(VALUES), "a.json") == VALUES
+
+
+def test_layout_and_order_do_not_count():
+    values = json.loads(json_text(VALUES))
+    shuffled = dict(sorted(values.items(), reverse=True))
+    assert json_from(json.dumps(shuffled, indent=7), "a.json") == VALUES
+
+
+@pytest.mark.parametrize(("old", "new"), [("0.1", "0.2"), ("true", "false"), ("Größe", "Grösse"), ('"none"', '"nine"')])
+def test_a_value_that_changed_is_refused_by_the_name_of_the_file(old, new):
+    text = json_text(VALUES)
+    assert old in text
+    with pytest.raises(
+        DamagedError, match=r"^a\.json: is damaged: its checksum is not that of its content\. Restore or delete it"
+    ):
+        json_from(text.replace(old, new), "a.json")
+
+
+DEEP = {"lists": "[" * 100_000, "closed lists": "[" * 500 + "]" * 500, "tables": '{"a":' * 100_000}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_deep_json_is_one_sentence(text):
+    with pytest.raises(DamagedError, match=r"^a\.json: .*\. Restore or delete it\.$"):
+        json_from(text, "a.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000, "a = " + "[" * 500 + "]" * 500, "a" + ".a" * 500 + " = 1"])
+def test_deep_toml_is_one_sentence(text):
+    with pytest.raises(PlanError, match=r"^p\.toml: .*\. Mend that line\.$"):
+        toml_from(text if "=" in text else f"a = {text}", "p.toml")
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "9" * 20, "-" + "9" * 20])
+def test_an_integer_of_many_digits_is_one_sentence(digits):
+    with pytest.raises(DamagedError, match=r"^a\.json: "):
+        json_from(f'{{"rates": [{digits}]}}', "a.json")
+    with pytest.raises(PlanError, match=r"^p\.toml: "):
+        toml_from(f"seed = {digits}", "p.toml")
+
+
+def test_a_hexadecimal_integer_of_many_digits_is_one_sentence():
+    with pytest.raises(PlanError, match=r"^p\.toml: has an integer of 20,000 bits, and at most 64 are read\. Mend that line\.$"):
+        toml_from(f"seed = 0x{'f' * 5_000}", "p.toml")
+
+
+def test_integers_of_64_bits_are_read():
+    assert json_from(f"[{2**64 - 1}, {-(2**63)}]", "a.json") == [2**64 - 1, -(2**63)]
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(parsing, "MOST_BYTES_OF_TOML", 10)
+    (tmp_path / "p.toml").write_text("a = 1 # and more")
+    with pytest.raises(HeadstartError, match=r"p\.toml: has 16 bytes, and at most 10 are read"):
+        toml_in(tmp_path / "p.toml")
+
+
+def test_bytes_that_are_no_text_are_one_sentence(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(DamagedError, match=r"a\.json: not UTF-8 text \(invalid start byte at byte 7\)"):
+        json_in(tmp_path / "a.json")
+    with pytest.raises(FileNotFoundError):
+        text_in(tmp_path / "gone.json")
+
+
+def test_a_record_knows_damage(tmp_path):
+    record = Rates(name="a", rates=(0.25, float("inf")))
+    path = tmp_path / "rates.json"
+    path.write_text(record.to_json())
+    assert Rates.read(path) == record
+    path.write_text(record.to_json().replace("0.25", "0.75"))
+    with pytest.raises(PlanError, match=r"rates\.json: is damaged"):
+        Rates.read(path)
+
+
+def test_a_record_of_an_earlier_version_has_no_checksum(tmp_path):
+    (tmp_path / "rates.json").write_text('{"name": "a", "rates": [1.0]}')
+    assert Rates.read(tmp_path / "rates.json") == Rates(name="a", rates=(1.0,))
+
+
+def test_a_long_value_is_cut_off_in_the_message():
+    with pytest.raises(PlanError) as error:
+        Rates.from_dict({"name": list(range(10_000))}, "rates.json")
+    assert len(str(error.value)) < 400
