@@ -18,7 +18,8 @@ from headstart.core.rows import LazyRows, excerpt, taken
 from headstart.features.feature_set import FeatureSet
 from headstart.features.representation import Representation
 from headstart.features.store import store as store_module
-from headstart.features.store.store import Store, as_floats, store_at
+from headstart.features.store.floats import as_floats
+from headstart.features.store.store import Store, store_at
 from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.heads.ridge_statistics import RidgeStatistics
 from headstart.methods.heads import ridge_head

@@ -23,8 +23,8 @@ RUN_FILES = {
     TEST_PREDICTIONS,
 }  # fmt: skip
 WRITES = {"write_atomically", "write", "write_text", "write_bytes", "save", "open"}
-OTHERS = {"planning/cross_validation.py", "planning/improving/search.py"}
-"""They write predictions into the folder of a step, and a plan into that of a study."""
+OTHERS = {"planning/improving/search.py"}
+"""It writes a plan into the folder of a study."""
 
 
 def test_only_the_workspace_writes_files_of_a_run():
@@ -68,7 +68,7 @@ def test_a_folder_is_taken_once(tmp_path, monkeypatch, claim):
     take(Workspace(folder))  # the same again goes on
     other = tmp_path / "other"
     (other / file).parent.mkdir(parents=True)
-    (other / file).write_text("else", encoding="utf-8")
+    (other / file).write_text('{"else": 1}', encoding="utf-8")
     refused(PlanError, lambda: take(Workspace(other)), f"{other} holds {held}. Give another --out, or delete it.")
     (tmp_path / "file").touch()
     refused(PlanError, lambda: take(Workspace(tmp_path / "file")), f"{tmp_path / 'file'} is a file. Give another --out.")

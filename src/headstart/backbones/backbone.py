@@ -22,7 +22,7 @@ from headstart.backbones.state_dicts import load_run_weights
 from headstart.backbones.trace import Layout, first_tensor, pool, std_over_places
 from headstart.backbones.whole_batch import on_own_rows
 from headstart.core.arrays import write_safetensors
-from headstart.core.errors import PlanError, PretrainedError
+from headstart.core.errors import DamagedError, PlanError, PretrainedError
 from headstart.core.parsing import json_in
 from headstart.core.records import fingerprint_of
 from headstart.data.transforms import Transform
@@ -207,6 +207,7 @@ class Backbone(nn.Module):
             weights, source_classes = str(values["weights"]), bool(values["source_classes"])
         except (OSError, ValueError, KeyError, TypeError, PlanError) as error:
             fault = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+            fault = error.reason if isinstance(error, DamagedError) else fault
             named = fault if CARD in fault else f"{CARD}: {fault}"
             raise PretrainedError(f"{folder} holds no whole backbone ({named}). Fit the run again.") from None
         module = network_of(card, "none")

@@ -129,8 +129,8 @@ def load_run_weights(network: nn.Module, folder: Path) -> None:
     try:
         check_safetensors(path)
         state = load_file(path)
-    except DamagedError:
-        problem = "its checksum is not that of its content"
+    except DamagedError as error:
+        problem = error.reason
     except (OSError, SafetensorError) as error:
         problem = str(error)
     else:

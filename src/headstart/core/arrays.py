@@ -13,22 +13,22 @@ from safetensors.numpy import load_file, save
 from xxhash import xxh3_128
 
 from headstart.core.checksums import DIGITS, KEY, UNKNOWN, Buffer, checksum_of
-from headstart.core.errors import DamagedError
+from headstart.core.errors import OTHER_CONTENT, DamagedError
 from headstart.core.records import atomic_file
 from headstart.core.types import Floats
 
 LENGTH_BYTES = 8
 """A file begins with the length of its header."""
-OPENING = b'{"__metadata__":{"' + KEY.encode() + b'":"'
+BEFORE = b'{"__metadata__":{"' + KEY.encode() + b'":"'
 """How the header of a file with a checksum begins; those of earlier versions have none."""
-BEGIN, END = LENGTH_BYTES + len(OPENING), LENGTH_BYTES + len(OPENING) + DIGITS
+BEGIN, END = LENGTH_BYTES + len(BEFORE), LENGTH_BYTES + len(BEFORE) + DIGITS
 """Where the checksum stands. It counts as zeros while it is computed."""
 READ_BYTES = 2**20
 """Read at once: what fits the cache of a processor is read and hashed fastest."""
 
 
 def with_checksum(content: bytes) -> tuple[bytes, memoryview]:
-    """The bytes of a safetensors file as two parts, of which the first has the checksum of both."""
+    """The bytes of a safetensors file in two pieces, of which the first has the checksum of both."""
     begin = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
     header = json.loads(content[LENGTH_BYTES:begin])
     others = {name: value for name, value in header.pop("__metadata__", {}).items() if name != KEY}
@@ -41,8 +41,8 @@ def with_checksum(content: bytes) -> tuple[bytes, memoryview]:
 def write_safetensors(path: Path, content: bytes) -> None:
     """Write a safetensors file with its checksum, atomically; an `ExportError` where the place cannot be written."""
     with atomic_file(path) as stream:
-        for part in with_checksum(content):
-            stream.write(part)
+        for piece in with_checksum(content):
+            stream.write(piece)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: dict[str, str] | None = None) -> None:
@@ -56,7 +56,7 @@ def read_arrays(path: Path) -> dict[str, Floats]:
     try:
         arrays: dict[str, Floats] = load_file(path)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:  # of types that NumPy does not have, too
-        raise no_safetensors(path, error) from None
+        raise DamagedError.of(path, error) from None
     return arrays
 
 
@@ -66,13 +66,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, framework="np") as stored:
             return {name: value for name, value in (stored.metadata() or {}).items() if name != KEY}
     except SafetensorError as error:
-        raise no_safetensors(path, error) from None
-
-
-def no_safetensors(path: Path, error: Exception) -> DamagedError:
-    """What is raised for a file that is not whole."""
-    reason = str(error).rstrip(".")
-    return DamagedError(f"{path} is damaged ({reason}). Restore it from a copy, or make it again.")
+        raise DamagedError.of(path, error) from None
 
 
 def check_safetensors(path: Path) -> bool:
@@ -89,11 +83,11 @@ def check_safetensors(path: Path) -> bool:
             digest.update(view[:num])
             num = stream.readinto(buffer)
     if digest.hexdigest() != known:
-        raise no_safetensors(path, ValueError("its checksum is not that of its content"))
+        raise DamagedError.of(path, OTHER_CONTENT)
     return True
 
 
 def known_checksum(head: Buffer) -> str | None:
     """The checksum that the first bytes of a file hold; None where they hold none."""
-    begins = len(head) >= END and bytes(head[LENGTH_BYTES:BEGIN]) == OPENING
+    begins = len(head) >= END and bytes(head[LENGTH_BYTES:BEGIN]) == BEFORE
     return bytes(head[BEGIN:END]).decode("latin-1") if begins else None

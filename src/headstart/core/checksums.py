@@ -22,11 +22,11 @@ UNKNOWN = "0" * DIGITS
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
-def checksum_of(*parts: Buffer) -> str:
-    """The checksum of those bytes, one part after the other."""
+def checksum_of(*pieces: Buffer) -> str:
+    """The checksum of those bytes, one piece after the other."""
     digest = xxh3_128()
-    for part in parts:
-        digest.update(part)
+    for piece in pieces:
+        digest.update(piece)
     return digest.hexdigest()
 
 

@@ -67,5 +67,5 @@ def cached_record(path: Path, kind: type[R]) -> R | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PlanError as error:
-        drop(path, str(error).removeprefix(f"{path}: ").rstrip("."))
+        drop(path, getattr(error, "reason", "") or str(error))
         return None

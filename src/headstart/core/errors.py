@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
+
+MAKE_AGAIN = "Restore it from a copy, or make it again."
+OTHER_CONTENT = "its checksum is not that of its content"
 
 
 class HeadstartError(Exception):
@@ -23,7 +27,21 @@ class PlanError(HeadstartError, ValueError):
 
 
 class DamagedError(DataError, PlanError):
-    """A file is not as it was written: restore it from a copy, or make it again."""
+    """A file is not as it was written: restore it from a copy, or make it again.
+
+    Attributes:
+        reason: What is wrong, without the name of the file and what to do.
+    """
+
+    reason: str = ""
+
+    @classmethod
+    def of(cls, where: object, reason: object, advice: str = MAKE_AGAIN) -> Self:
+        """The error for that file and reason, a part of a sentence."""
+        said = str(reason).rstrip(".")
+        error = cls(f"{where} is damaged ({said}). {advice}")
+        error.reason = said
+        return error
 
 
 class ArgumentError(PlanError, TypeError):

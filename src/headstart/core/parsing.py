@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.checksums import KEY, checksum_of_values
-from headstart.core.errors import DamagedError, PlanError
+from headstart.core.errors import OTHER_CONTENT, DamagedError, PlanError
 
 MOST_BYTES = 2**27
 """Of a JSON file: two thousand times the largest record of a run on 60,000 images. Chosen, not measured."""
@@ -27,11 +27,11 @@ def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """The text of a file; a `DamagedError` that names it where it is too large or no text, `OSError` where it cannot be read."""
     size = path.stat().st_size
     if size > most_bytes:
-        raise DamagedError(f"{path}: has {size:,} bytes, and at most {most_bytes:,} are read. {RESTORE}")
+        raise DamagedError.of(path, f"it has {size:,} bytes, and at most {most_bytes:,} are read", RESTORE)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DamagedError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start:,}). {RESTORE}") from None
+        raise DamagedError.of(path, f"not UTF-8 text: {error.reason} at byte {error.start:,}", RESTORE) from None
 
 
 def json_in(path: Path) -> Any:
@@ -55,15 +55,17 @@ def json_from(text: str | bytes, where: str) -> Any:
     try:
         values = json.loads(text)
     except RecursionError:
-        raise DamagedError(f"{where}: {_too_deep()}. {RESTORE}") from None
+        raise DamagedError.of(where, _too_deep(), RESTORE) from None
     except ValueError as error:  # UnicodeDecodeError among them
-        raise DamagedError(f"{where}: not valid JSON ({error}). {RESTORE}") from None
+        no_json = DamagedError(f"{where}: not valid JSON ({error}). {RESTORE}")
+        no_json.reason = str(error)
+        raise no_json from None
     if fault := _fault_of(values):
-        raise DamagedError(f"{where}: {fault}. {RESTORE}")
+        raise DamagedError.of(where, fault, RESTORE)
     if isinstance(values, dict) and KEY in values:
         known = values.pop(KEY)
         if known != checksum_of_values(values):
-            raise DamagedError(f"{where}: is damaged: its checksum is not that of its content. {RESTORE}")
+            raise DamagedError.of(where, OTHER_CONTENT, RESTORE)
     return values
 
 
@@ -99,7 +101,7 @@ def _fault_of(values: Any) -> str:
             return _too_deep()
         for value in level:
             if type(value) is int and abs(value) >= LARGEST_INTEGER:
-                return f"has an integer of {value.bit_length():,} bits, and at most 64 are read"
+                return f"it has an integer of {value.bit_length():,} bits, and at most 64 are read"
         lists = [value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)]
         level, depth = [inner for values in lists for inner in values], depth + 1
     return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.core.checksums import DIGITS, UNKNOWN, checksum_of
-from headstart.core.errors import DamagedError
+from headstart.core.errors import OTHER_CONTENT, DamagedError
 from headstart.core.records import write_atomically
 
 MARK = b"PAR1"
@@ -32,11 +32,9 @@ def read_sealed(path: Path) -> bytes:
     at = _footer_at(content)
     begin = at - DIGITS
     if begin >= len(SEAL) and content[begin - len(SEAL) : begin] == SEAL:
-        parts = memoryview(content)
-        if checksum_of(parts[:begin], UNKNOWN.encode(), parts[at:]).encode() != content[begin:at]:
-            raise DamagedError(
-                f"{path} is damaged (its checksum is not that of its content). Restore it from a copy, or make it again."
-            )
+        view = memoryview(content)
+        if checksum_of(view[:begin], UNKNOWN.encode(), view[at:]).encode() != content[begin:at]:
+            raise DamagedError.of(path, OTHER_CONTENT)
     return content
 
 

@@ -26,7 +26,8 @@ def check_arrays(arrays: Mapping[str, Floats], axes: Mapping[str, str], sizes: M
         The sizes, those known before among them.
 
     Raises:
-        ValueError: An array is missing, has other axes or holds a value that is not finite; see `naming_damage`.
+        KeyError: An array is missing; see `naming_damage`.
+        ValueError: An array has other axes, or holds a value that is not finite.
 
     >>> check_arrays({"weight": np.zeros((5, 3)), "bias": np.zeros(3)}, {"weight": "feature class", "bias": "class"}, {})
     {'feature': 5, 'class': 3}
@@ -34,7 +35,7 @@ def check_arrays(arrays: Mapping[str, Floats], axes: Mapping[str, str], sizes: M
     found = dict(sizes)
     for name, words in axes.items():
         if name not in arrays:
-            raise ValueError(f"{name} is missing")
+            raise KeyError(name)
         shape, wanted = arrays[name].shape, words.split()
         for word, size in zip(wanted, shape, strict=False):
             found.setdefault(word, size)
@@ -74,10 +75,9 @@ def naming_damage(path: Path, advice: str) -> Iterator[None]:
     """Inside, what reading a file may raise becomes a `DamagedError` that names it and says what to do."""
     try:
         yield
-    except DamagedError:
-        raise
+    except DamagedError as error:
+        raise DamagedError.of(path, error.reason or error, advice) from None
     except KeyError as error:
-        raise DamagedError(f"{path} is damaged ({error} is missing). {advice}") from None
+        raise DamagedError.of(path, f"{error} is missing", advice) from None
     except (OSError, ValueError, TypeError, AttributeError, IndexError, OverflowError, SafetensorError) as error:
-        reason = str(error).rstrip(".")
-        raise DamagedError(f"{path} is damaged ({reason}). {advice}") from None
+        raise DamagedError.of(path, error, advice) from None

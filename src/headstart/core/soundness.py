@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.core.arrays import check_safetensors, read_metadata
-from headstart.core.errors import HeadstartError
+from headstart.core.errors import DamagedError, HeadstartError
 from headstart.core.parsing import json_in, toml_in
 
 _KNOWN: dict[tuple[str, int, int], str] = {}
@@ -29,6 +29,11 @@ def known_fault_of(path: Path) -> str:
     return _KNOWN[key]
 
 
+def forget_known() -> None:
+    """Look at every file again."""
+    _KNOWN.clear()
+
+
 def fault_of(path: Path) -> str:
     """What is wrong with a file of a kind that headstart writes, as part of a sentence; empty where nothing is seen.
 
@@ -41,17 +46,13 @@ def fault_of(path: Path) -> str:
         check(path)
     except FileNotFoundError:
         return ""
+    except DamagedError as error:
+        return error.reason or str(error)
     except HeadstartError as error:
-        return _reason(str(error), path)
+        return str(error)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        return _reason(str(error) or type(error).__name__, path)
+        return str(error) or type(error).__name__
     return ""
-
-
-def _reason(sentence: str, path: Path) -> str:
-    """The fault alone, of a sentence that names the file."""
-    said = sentence.removeprefix(f"{path}").removeprefix(":").removeprefix(" is damaged (").strip()
-    return said.partition("). ")[0].partition(". Restore")[0].rstrip(".")
 
 
 def _check_arrays(path: Path) -> None:

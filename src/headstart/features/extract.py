@@ -25,7 +25,8 @@ from headstart.features.described import PIXELS, described, described_chunks
 from headstart.features.extraction_works import Settled, extracted_by_works
 from headstart.features.feature_set import FeatureSet
 from headstart.features.store.chunks import Arrays
-from headstart.features.store.store import CHUNK_ROWS, Store, as_floats, store_at
+from headstart.features.store.floats import as_floats
+from headstart.features.store.store import CHUNK_ROWS, Store, store_at
 from headstart.features.store.transient import TransientStore, transient_store
 
 _VERSION = 3

@@ -37,7 +37,7 @@ class GraphHead:
     probs: Floats = field(repr=False)
     num_neighbors: int
 
-    axes: ClassVar[dict[str, str]] = {"rows": "row axis", "probs": "row class", "axes": "feature axis"}
+    axes: ClassVar[dict[str, str]] = {"axes": "feature axis", "rows": "row axis", "probs": "row class"}
 
     @classmethod
     def of(cls, pool: UnlabeledPool, probs: Floats, num_neighbors: int) -> Self:

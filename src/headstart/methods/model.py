@@ -18,7 +18,7 @@ from headstart.backbones.engines.choice import calibration_folder
 from headstart.backbones.extractor import Extractor
 from headstart.backbones.saved import extractor_in
 from headstart.core.arrays import read_arrays, write_arrays
-from headstart.core.errors import DataError, PretrainedError
+from headstart.core.errors import DamagedError, DataError, PretrainedError
 from headstart.core.parsing import json_in
 from headstart.core.predictions import Predictions, mean_of
 from headstart.core.records import Migration, Record, renamed, write_atomically
@@ -268,10 +268,14 @@ def _naming(folder: Path, name: str) -> Iterator[None]:
     """Turn what reading a file of a model may raise into a sentence that names the folder and the file."""
     try:
         yield
+    except DamagedError as error:
+        fault = error.reason
     except DataError:
         raise
     except KeyError as error:
         fault = f"{error} is missing"
+    except FileNotFoundError as error:
+        fault = f"{error.strerror}: {error.filename}"
     except (OSError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         fault = str(error).rstrip(".")
     else:

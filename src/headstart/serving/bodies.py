@@ -14,7 +14,7 @@ from python_multipart.multipart import FormParser, parse_options_header
 from starlette.requests import Request
 
 from headstart.core.errors import DamagedError
-from headstart.core.parsing import RESTORE, json_from
+from headstart.core.parsing import json_from
 from headstart.serving.limits import MEGABYTE, Limits
 from headstart.serving.pictures import Upload
 from headstart.serving.refusals import RefusedError, busy
@@ -137,8 +137,7 @@ class BodyReader:
         try:
             values = json_from(content, "body")
         except DamagedError as error:
-            reason = str(error).removeprefix("body: ").removesuffix(f" {RESTORE}").rstrip(".")
-            raise RefusedError(400, "bad-json", f"The body is not valid JSON ({reason}).") from None
+            raise RefusedError(400, "bad-json", f"The body is not valid JSON ({error.reason}).") from None
         if not isinstance(values, dict):
             raise _no_images("The body is no JSON object")
         images = values.pop("images", [])

@@ -99,7 +99,7 @@ def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Coun
             return None
         tensors = load_file(path)
     except (SafetensorError, OSError, DamagedError) as error:
-        drop(path, str(error).removeprefix(f"{path} is "))
+        drop(path, getattr(error, "reason", "") or str(error))
         return None
     with torch.no_grad():
         trained.fill(tensors)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from headstart.core.errors import DataError, ExportError
 from headstart.core.rows import LazyRows
 from headstart.features.store import store as module
-from headstart.features.store.store import Store, as_floats
+from headstart.features.store.floats import as_floats
+from headstart.features.store.store import Store
 
 
 def _arrays(numbers: list[int]) -> dict[str, np.ndarray]:

@@ -103,7 +103,7 @@ def _listed() -> list[Path]:
         try:
             found.append(Path(json_in(file)["folder"]))
         except (DamagedError, KeyError, TypeError) as error:
-            drop(file, str(error).removeprefix(f"{file}: "))
+            drop(file, getattr(error, "reason", "") or str(error))
     return found
 
 

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.engines.graphs import graphs_folder
-from headstart.core.arrays import check_safetensors
-from headstart.core.dropping import drop
-from headstart.core.errors import DamagedError, DataError
+from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder, cache_limit_bytes
 from headstart.core.mirror import Mirror, mirror
 from headstart.core.records import write_atomically
-from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows, UnseenRowsError, excerpt
+from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows, UnseenRowsError
 from headstart.core.types import Integers
+from headstart.features.store.checked import CheckedChunks
 from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, MadeChunk, chunk_content, chunk_of, read_chunk
 from headstart.features.store.eviction import TOUCH_SECONDS, evict, mark_used, removed
 from headstart.features.store.mirrored import MirroredChunks
@@ -53,7 +52,7 @@ class Store:
         self._chunks: dict[str, Chunk] = {}
         self._places: dict[str, tuple[str, int]] = {}
         self._touched: dict[str, float] = {}
-        self._sound: set[str] = set()
+        self.checked = CheckedChunks(folder)
         self._wanted: Sequence[str] = ()
         self._written = math.inf
         self._wanted_touched = -math.inf
@@ -71,7 +70,8 @@ class Store:
                 return
 
     def _listed(self) -> set[str]:
-        return {path.name for path in self.folder.glob(f"*{SUFFIX}")} if self.folder.is_dir() else set()
+        found = {path.name for path in self.folder.glob(f"*{SUFFIX}")} if self.folder.is_dir() else set()
+        return found - self.checked.dropped  # those that could not be deleted
 
     def _update(self, names: set[str]) -> None:
         gone = self._chunks.keys() - names - self._mirrored_names
@@ -93,7 +93,7 @@ class Store:
         except OSError:
             return
         except ValueError as error:
-            drop(self.folder / name, str(error))
+            self.checked.drop(name, str(error))
             return
         self._index(chunk)
 
@@ -116,17 +116,8 @@ class Store:
         return [key for key in dict.fromkeys(keys) if key not in self._places]
 
     def drops_damaged(self, names: Iterable[str]) -> bool:
-        """Whether any of those chunks is not as it was written; such a chunk is dropped. Each is looked at once in a process."""
-        damaged = False
-        for name in set(names) - self._sound:
-            try:
-                check_safetensors(self.folder / name)
-            except OSError:
-                continue  # it is gone, or in the mirror alone
-            except DamagedError:
-                drop(self.folder / name, "its checksum is not that of its content")
-                damaged = True
-            self._sound.add(name)
+        """Whether any of those chunks was damaged, and is dropped."""
+        damaged = self.checked.drops_any(names)
         if damaged:
             self.reindex()
         return damaged
@@ -169,6 +160,7 @@ class Store:
             self._write(chunk.name, chunk.content)
         elif chunk.place == "written":
             self._written += chunk.num_bytes
+            self.checked.written(chunk.name, here=False)
             self._open(chunk.name)
         if self.mirrored:
             self.mirrored.names.add(chunk.name)
@@ -197,7 +189,7 @@ class Store:
 
     def _write(self, name: str, content: bytes) -> None:
         write_atomically(self.folder / name, content)
-        self._sound.add(name)
+        self.checked.written(name, here=True)
         self._written += len(content)
         self._touched[name] = time.monotonic()
         self._open(name)
@@ -324,7 +316,7 @@ class _Found:
         names = [self.chunks[number].path.name for number in numbers]
         self.store.bring(names)
         if self.store.drops_damaged(names):
-            raise FileNotFoundError(f"{self.store.folder}: features were damaged")
+            raise FileNotFoundError
         for number in numbers:
             chunk, mine = self.chunks[number], np.flatnonzero(places[:, 0] == number)
             self.store.touch(chunk.path.name)
@@ -399,24 +391,3 @@ class _StoredRows:
 def store_at(folder: Path, name: str = "", there: Mirror | None = None) -> Store:
     """The store of that folder, mirrored to a place if one is given, with its index cached in the process."""
     return Store(folder, name, there)
-
-
-@dataclass(frozen=True)
-class _AsFloats:
-    """Reads uint8 rows as floats."""
-
-    pixels: Rows
-
-    def __call__(self, rows: Index) -> Any:
-        return as_floats(self.pixels[rows])
-
-    def only(self, rows: Index) -> _AsFloats:
-        """See `core.rows.CutReader`."""
-        return _AsFloats(excerpt(self.pixels, rows))
-
-
-def as_floats(pixels: Rows) -> Rows:
-    """uint8 values as float32 in [0, 1], lazily where the rows are lazy."""
-    if isinstance(pixels, LazyRows):
-        return LazyRows(pixels.shape, _AsFloats(pixels))
-    return np.asarray(pixels, np.float32) / np.float32(255)
