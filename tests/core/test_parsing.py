@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path):
     (tmp_path / "a.json").write_bytes(b'{"a": "\xff"}')
-    with pytest.raises(DamagedError, match=r"a\.json is damaged \(not UTF-8 text: invalid start byte at byte 7\)"):
+    with pytest.raises(DamagedError, match=r"a\.json is damaged \(not UTF-8 text\)"):
         json_in(tmp_path / "a.json")
     with pytest.raises(FileNotFoundError):
         text_in(tmp_path / "gone.json")

@@ -131,6 +131,8 @@ def load_run_weights(network: nn.Module, folder: Path) -> None:
         state = load_file(path)
     except DamagedError as error:
         problem = error.reason
+    except FileNotFoundError as error:
+        problem = f"{error.strerror}: {error.filename}"
     except (OSError, SafetensorError) as error:
         problem = str(error)
     else:

@@ -30,8 +30,8 @@ def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
         raise DamagedError.of(path, f"it has {size:,} bytes, and at most {most_bytes:,} are read", RESTORE)
     try:
         return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DamagedError.of(path, f"not UTF-8 text: {error.reason} at byte {error.start:,}", RESTORE) from None
+    except UnicodeDecodeError:
+        raise DamagedError.of(path, "not UTF-8 text", RESTORE) from None
 
 
 def json_in(path: Path) -> Any:
