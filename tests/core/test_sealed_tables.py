@@ -14,7 +14,9 @@ KNOWN = Predictions(tuple("abcdefg"), ("x", "y", "z"), np.array([0, 1, 2, 0, 1, 
 
 
 def same(first: Predictions, second: Predictions) -> bool:
-    arrays = all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("labels", "probs", "raw_probs", "groups"))
+    arrays = all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("labels", "probs", "raw_probs", "groups")
+    )
     return arrays and (first.names, first.classes) == (second.names, second.classes)
 
 
@@ -46,7 +48,9 @@ def test_a_table_of_an_earlier_version_is_read_and_its_values_are_checked(tmp_pa
     assert same(Predictions.read(path), KNOWN)
     labels = table.column_names.index("label")
     pq.write_table(table.set_column(labels, "label", [np.full(7, 3)]), path)
-    with pytest.raises(DamagedError, match=r"p\.parquet is not a file of predictions \(label is 3 to 3, and -1 to 2 are allowed\)"):
+    with pytest.raises(
+        DamagedError, match=r"p\.parquet is not a file of predictions \(label is 3 to 3, and -1 to 2 are allowed\)"
+    ):
         Predictions.read(path)
     probs = table.column_names.index("probs")
     pq.write_table(table.set_column(probs, "probs", [[[0.5, 0.5]] * 7]), path)
