@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.flipped_bytes import PLACES, outcomes, pictures_in
 
 FLIPS = {"model": 60, "run": 150, "cache": 40, "steps": 100, "gallery": 30, "study": 200}
