@@ -2,7 +2,7 @@
 
 They find damage, not forgery: who changes a file on purpose can write another checksum. `manifest.json` of a run has SHA-256.
 
-Reference: Collet, "xxHash", the specification of XXH3 (github.com/Cyan4973/xxHash).
+Reference: the specification of XXH3, github.com/Cyan4973/xxHash, doc/xxhash_spec.md.
 """
 
 from __future__ import annotations
