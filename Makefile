@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find src -type f ! -name '*.pyc' 2>/dev/null)
 
-.PHONY: help demo test gate docs docs-serve wheel fresh bench bench-quick clean
+.PHONY: help demo test gate docs docs-serve wheel fresh audit bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make docs   the documentation site, in build/site; make docs-serve shows it and follows changes"
 	@echo "make wheel  sdist and wheel, in dist"
 	@echo "make fresh  from the wheel to a served model in an environment of its own, nothing shared"
+	@echo "make audit  exact versions of all that is installed, known vulnerabilities in them, a bill of materials; needs pipx"
 	@echo "make bench  benchmarks, side by side with what one would run instead"
 	@echo "make bench-quick   the main ones, cut short: one table for this machine in ten minutes"
 
@@ -66,6 +67,14 @@ wheel: $(VENV)/.dev
 
 fresh: $(VENV)/.dev
 	$(BIN)/python -m scripts.four_commands
+
+# The index of packages and a database of vulnerabilities have to be reachable.
+audit:
+	mkdir -p build
+	pipx run uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet -o build/requirements.txt
+	pipx run pip-audit --requirement build/requirements.txt --no-deps --disable-pip --strict
+	pipx run --spec cyclonedx-bom cyclonedx-py requirements build/requirements.txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o build/headstart.cdx.json
 
 bench: $(VENV)/.dev
 	@for script in $$(grep -l "^def main" benchmarks/[a-z]*.py | grep -v quick); do name=$$(basename $$script .py); echo "== $$name"; \

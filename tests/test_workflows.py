@@ -53,6 +53,16 @@ def test_actions_are_pinned_and_a_checkout_keeps_no_credentials(name):
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
+def test_a_release_is_attested_with_the_bill_of_materials_that_its_audit_writes():
+    jobs = WORKFLOWS["release"]["jobs"]
+    used = {step["uses"].partition("@")[0]: step.get("with", {}) for step in jobs["attest"]["steps"]}
+    bill = Path(used["actions/attest-sbom"]["sbom-path"]).name
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\naudit:")[2].partition("\nbench:")[0]
+    assert f"-o build/{bill}" in recipe
+    assert "pip-audit --requirement build/requirements.txt" in recipe
+    assert "--generate-hashes" in recipe
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_target_and_every_command_that_is_called_exists(name):
     called = {words[1] for words in commands_of(name) if words[0] == "make"}
@@ -86,5 +96,5 @@ def test_a_release_is_built_checked_attested_and_published_in_this_order():
     jobs = WORKFLOWS["release"]["jobs"]
     assert [jobs[name].get("needs") for name in ("build", "attest", "publish")] == [None, "build", "attest"]
     called = [words[1] for words in commands_of("release") if words[0] == "make"]
-    assert called == ["wheel", "fresh"]
+    assert called == ["wheel", "fresh", "audit"]
     assert not any("password" in step.get("with", {}) or "secrets." in str(step) for step in steps_of("release"))
