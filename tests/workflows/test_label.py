@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import DataError, PlanError
 from headstart.data.reading import read_task
 from headstart.planning.adapting.adapt import ToLabel
-from headstart.workflows.label import label, manifest_of, next_step, quick_methods
+from headstart.workflows.fit import fit
+from headstart.workflows.label import label, manifest_of, next_step, pool_of, quick_methods
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_images_to_label_come_first_and_the_manifest_can_be_read(places, tmp_pat
     task = read_task(target, sources=[source])
     names = tuple(task.unlabeled.images.name(row) for row in (2, 5))
     found = ToLabel(names=names, rows=(2, 5), guesses=("cat", "dog"), num_differing=2)
-    text = manifest_of(task, found, tmp_path)
+    text = manifest_of(pool_of(task), found, tmp_path)
     rows = list(csv.DictReader(text.splitlines()))
     assert [(row["path"], row["label"], row["guess"]) for row in rows[:2]] == [
         (str(Path(names[0]).relative_to(tmp_path)), "", "cat"),
@@ -88,9 +89,20 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_read():
     with pytest.raises(PlanError) as caught:
         label("nowhere", ["elsewhere"], num=0)
     assert str(caught.value) == "--num 0: ask for one image or more."
-    with pytest.raises(PlanError) as caught:
-        label("nowhere", [])
-    assert str(caught.value) == "There is no source, so that nothing can be asked about it. Name one with --source."
+    exclude = "and a source exclude each other: with a source, candidates to adapt choose. Leave one out."
+    own = "--run and --pretrained exclude each other: a run has its own network. Leave one out."
+    refused = [
+        ({"source": ["elsewhere"], "strategy": "margin"}, f"--strategy {exclude}"),
+        ({"source": ["elsewhere"], "run": "run"}, f"--run {exclude}"),
+        ({"minutes": 1}, "--minutes has no effect without a source. Leave it out, or name one with --source."),
+        ({"run": "run", "pretrained": "pixels"}, own),
+    ]
+    for options, sentence in refused:
+        with pytest.raises(PlanError) as caught:
+            label("nowhere", **options)
+        assert str(caught.value) == sentence
+    with pytest.raises(PlanError, match="is not a label strategy"):
+        label("nowhere", strategy="marginal")
 
 
 def test_quick_ways_alone_are_compared_by_default_and_it_is_said_before(tmp_path, monkeypatch, capsys):
@@ -105,3 +117,55 @@ def test_quick_ways_alone_are_compared_by_default_and_it_is_said_before(tmp_path
     monkeypatch.setattr("headstart.workflows.label.quick_methods", lambda: ["source_only", "coral"])
     assert len(label(tmp_path / "rows.npz", target_domain=["there"], num=3).names) == 3
     assert "Comparing 2 quick ways to adapt: less than a minute." in capsys.readouterr().err.splitlines()
+
+
+@pytest.fixture
+def some_labels(tmp_path: Path) -> Path:
+    """Pictures of two brightnesses: three of each in folders, nine without labels, one of which is the copy of a labeled one."""
+    random, place = np.random.default_rng(1), tmp_path / "data"
+    for row in range(15):
+        bright = row % 2
+        folder = place / (("dark", "bright")[bright] if row < 6 else "unlabeled")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(100 * bright, 60 + 190 * bright, (16, 16, 3), np.uint8)).save(folder / f"{row}.png")
+    (place / "unlabeled" / "14.png").write_bytes((place / "dark" / "0.png").read_bytes())
+    return place
+
+
+def test_images_of_a_place_are_chosen_by_its_few_labels_and_the_manifest_is_a_task(some_labels, tmp_path):
+    found = label(some_labels, num=4, pretrained="pixels", out=tmp_path / "to_label.csv")
+    assert (found.strategy, len(found.names), len(found.probabilities), found.num_differing) == ("typicality", 4, 4, 0)
+    assert set(found.guesses) <= {"dark", "bright"}
+    assert all(Path(name).parent.name == "unlabeled" for name in found.names)
+    text = (tmp_path / "to_label.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [Path(row["path"]).name for row in rows[:4]] == [Path(name).name for name in found.names]
+    assert sum(bool(row["label"]) for row in rows) == 6
+    assert len(read_task(tmp_path / "to_label.csv").labeled) == 6
+
+
+def test_images_alone_are_chosen_without_a_model(some_labels, tmp_path):
+    for place in (some_labels / "unlabeled", tmp_path / "outer"):
+        if not place.exists():
+            place.mkdir()
+            (some_labels / "unlabeled").rename(place / "unlabeled")
+        found = label(place, num=50, pretrained="pixels", out=tmp_path / f"{place.name}.csv")
+        assert (found.strategy, len(found.names), found.probabilities, set(found.guesses)) == ("typicality", 9, (), {""})
+    with pytest.raises(PlanError) as caught:
+        label(tmp_path / "outer", num=2, pretrained="pixels", strategy="margin")
+    sentence = "--strategy margin asks a model, and nothing has a label yet. Choose coreset or random_choice or typicality."
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.slow
+def test_a_run_chooses_new_images_by_its_model_and_leaves_out_those_that_have_a_label(some_labels, tmp_path):
+    run = fit(some_labels, method="ridge", pretrained="pixels", out=tmp_path / "run")
+    found = label(some_labels, run=run, num=50, strategy="margin")
+    assert len(found.names) == 8  # neither the six in class folders nor the copy of one of them
+    assert set(found.guesses) <= {"dark", "bright"}
+    assert list(found.probabilities) == sorted(found.probabilities)
+    with pytest.raises(DataError) as caught:
+        label(some_labels / "dark", run=run)
+    assert str(caught.value) == (
+        "There is no image without a label to choose from. Put images into unlabeled/, or name a folder of them."
+    )

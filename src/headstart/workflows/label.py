@@ -1,9 +1,12 @@
-"""Label: which images of a target a person should label, as a manifest to fill in and to run on."""
+"""Label: which images a person should label, as a manifest to fill in and to run on."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of, packaged
@@ -13,19 +16,38 @@ from headstart.backbones.pretrained import Name, name_of
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.csv_text import csv_text
 from headstart.core.errors import PlanError
-from headstart.core.progress import about, note
+from headstart.core.progress import about, note, stage
 from headstart.core.records import write_atomically
-from headstart.data.manifest_files import path_from
+from headstart.data.given_images import given_images, image_files, pictures_of
+from headstart.data.images import ImageSet
+from headstart.data.manifest_files import manifest_files, path_from
 from headstart.data.task import Task
+from headstart.evaluation.label_strategies import LABEL_STRATEGIES
 from headstart.features.extract import seconds_an_image
 from headstart.methods import METHODS
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 from headstart.planning.adapting.domain_pair import check_adaptable, sampled_rows
-from headstart.workflows.arguments import Data, Domains, Places, many, places, reading_of, task_from
+from headstart.planning.fitting import task_of_plan
+from headstart.planning.images_to_label import images_to_label, without_known
+from headstart.runs.run import Run
+from headstart.workflows.arguments import AnyRun, Data, Domains, Places, many, place_of, places, reading_of, task_from
+from headstart.workflows.new_images import new_images, readable_images, without_classes
 
 SECONDS_OF_FITS = 20.0
 """Of all quick ways to adapt: with 2,000 rows of 1,280 features in each domain 18 took 23 processor seconds (AMD EPYC, Zen 4)."""
 COLUMNS = ("path", "label", "split", "guess")
+
+
+class Pool(NamedTuple):
+    """What may be labeled.
+
+    Attributes:
+        free: Images without labels.
+        known: Images with labels; None where there are none.
+    """
+
+    free: ImageSet
+    known: ImageSet | None
 
 
 @checked
@@ -34,38 +56,104 @@ def label(
     source: Places = (),
     *,
     num: int = 20,
+    run: AnyRun | None = None,
+    strategy: str | None = None,
     target_domain: Domains = (),
     pretrained: Name | None = None,
     minutes: float | None = None,
     seed: int | None = None,
     out: AnyPath | None = None,
 ) -> ToLabel:
-    """The target images whose labels tell most about how to adapt, written as a manifest.
+    """The images whose labels help most, written as a manifest.
 
-    The manifest lists the images to label first, then all other images of the target without labels, so that it can be run on
-    once labels are filled in. Test images are not in it. Without `minutes` only closed forms that do not iterate are tried,
-    which takes about a minute. The other arguments are those of all verbs; see `headstart.workflows`.
+    With a source, the target images whose labels tell most about how to adapt; without `minutes` only closed forms that do not
+    iterate are tried, which takes about a minute. Without a source, images without labels are chosen by a strategy of
+    `evaluation.label_strategies`, by the number of labels where none is named: from the data's own (`unlabeled/`, or all images
+    where nothing has a label), by features of one network and a ridge head on them, or, with a `run`, from the images in `data`,
+    by the run's model. The manifest lists the images to label first, then those with labels and all others, so that it can be run
+    on once labels are filled in. Test images are not in it. The other arguments are those of all verbs; see
+    `headstart.workflows`.
     """
     if num < 1:
         raise PlanError(f"--num {num}: ask for one image or more.")
-    if not isinstance(data, Task) and not places(source) and not many(target_domain):
-        raise PlanError("There is no source, so that nothing can be asked about it. Name one with --source.")
     manifest = None if out is None else Path(out)
     if manifest is not None and manifest.exists():
         raise PlanError(
             f"{manifest} is there already, and may hold labels that were filled in. Move it away, or choose another --out."
         )
-    task = task_from(data, reading_of(data, source, target_domain, seed))
+    adapts = bool(places(source) or many(target_domain)) or (isinstance(data, Task) and bool(data.source))
+    _check_options(adapts=adapts, run=run, strategy=strategy, pretrained=pretrained, minutes=minutes)
+    if adapts:
+        task = task_from(data, reading_of(data, source, target_domain, seed))
+        found, pool = _by_disagreement(task, num, pretrained, minutes)
+    else:
+        found, pool = _by_strategy(data, num, run, strategy, pretrained, seed)
+    if manifest is not None:
+        write_atomically(manifest, manifest_of(pool, found, manifest.parent))
+    return found
+
+
+def _check_options(
+    *, adapts: bool, run: AnyRun | None, strategy: str | None, pretrained: Name | None, minutes: float | None
+) -> None:
+    """`PlanError` where options contradict each other."""
+    if strategy is not None:
+        LABEL_STRATEGIES.get(strategy)
+    if adapts and (run is not None or strategy is not None):
+        asked = "--run" if run is not None else "--strategy"
+        raise PlanError(f"{asked} and a source exclude each other: with a source, candidates to adapt choose. Leave one out.")
+    if not adapts and minutes is not None:
+        raise PlanError("--minutes has no effect without a source. Leave it out, or name one with --source.")
+    if run is not None and pretrained is not None:
+        raise PlanError("--run and --pretrained exclude each other: a run has its own network. Leave one out.")
+
+
+def _by_disagreement(task: Task, num: int, pretrained: Name | None, minutes: float | None) -> tuple[ToLabel, Pool]:
+    """The target images on which candidates to adapt differ."""
     check_adaptable(task)
     name = name_of(pretrained or _first_card(task))
     backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
     methods = None if minutes is not None else quick_methods()
     seconds = 60 * minutes if minutes is not None else seconds_of_pairs(task, backbone)
     note(f"Comparing {'ways' if methods is None else f'{len(methods)} quick ways'} to adapt: {about(seconds)}.")
-    found = rows_to_label(task, backbone, num, methods=methods, minutes=minutes)
-    if manifest is not None:
-        write_atomically(manifest, manifest_of(task, found, manifest.parent))
-    return found
+    return rows_to_label(task, backbone, num, methods=methods, minutes=minutes), pool_of(task)
+
+
+def pool_of(task: Task) -> Pool:
+    """What may be labeled of a task."""
+    return Pool(task.unlabeled or task.labeled.take(np.arange(0)), task.labeled)
+
+
+def _by_strategy(
+    data: Data, num: int, run: AnyRun | None, strategy: str | None, pretrained: Name | None, seed: int | None
+) -> tuple[ToLabel, Pool]:
+    """The images that a strategy chooses, from new ones for a run, or from the data's own."""
+    if run is not None:
+        finished = Run.load(run)
+        model, known = finished.model, task_of_plan(finished.plan).labeled
+        every, _ = new_images(model, place_of(data) if isinstance(data, Task) else data)
+        pool = Pool(every.take(without_known(every, known)), known)
+        with stage("choosing images to label"):
+            found = images_to_label(*pool, model.backbone, num, model=model, strategy=strategy, seed=seed or 0)
+        return found, pool
+    if isinstance(data, str | Path) and images_alone(Path(data)):
+        readable, _ = readable_images(pictures_of(given_images(str(data))))
+        pool, card = Pool(without_classes(readable, ()), None), card_of(name_of(pretrained or packaged()[0].name))
+        backbone = load_backbone(card.name, input_pixels=card.input_pixels, seed=seed or 0)
+    else:
+        task = task_from(data, reading_of(data, seed=seed))
+        name, pool = name_of(pretrained or _first_card(task)), pool_of(task)
+        backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
+    with stage("choosing images to label"):
+        return images_to_label(*pool, backbone, num, strategy=strategy, seed=seed or 0), pool
+
+
+def images_alone(place: Path) -> bool:
+    """Whether a folder holds images, and none of them in a folder of a class or in a table."""
+    if not place.is_dir() or manifest_files(str(place)):
+        return False
+    folders = {file.relative_to(place).parts[0] for file in image_files(place) if file.parent != place}
+    return folders <= {"unlabeled"}
 
 
 def quick_methods() -> list[str]:
@@ -81,15 +169,15 @@ def seconds_of_pairs(task: Task, backbone: Backbone) -> float:
     return seconds_an_image(backbone) * sum(len(sampled_rows(len(part))) for part in pools) + SECONDS_OF_FITS
 
 
-def manifest_of(task: Task, found: ToLabel, folder: Path) -> str:
+def manifest_of(pool: Pool, found: ToLabel, folder: Path) -> str:
     """The manifest as CSV; paths are relative to the folder, and labels empty but for those that are known."""
     rows = [(path_from(name, folder), "", "train", guess) for name, guess in zip(found.names, found.guesses, strict=True)]
-    labeled, asked = task.labeled, set(found.names)
-    for row, known in enumerate(labeled.labels):
-        rows.append((path_from(labeled.images.name(row), folder), task.classes[known], "train", ""))
-    free = task.unlabeled
-    for row in range(len(free) if free else 0):
-        name = free.images.name(row) if free else ""
+    known, asked = pool.known, set(found.names)
+    for row in range(len(known) if known else 0):
+        if known is not None:
+            rows.append((path_from(known.images.name(row), folder), known.classes[known.labels[row]], "train", ""))
+    for row in range(len(pool.free)):
+        name = pool.free.images.name(row)
         if name not in asked:
             rows.append((path_from(name, folder), "", "train", ""))
     return csv_text(COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))

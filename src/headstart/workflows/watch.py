@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from headstart.backbones.catalog import provider_of
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
 from headstart.core.progress import stage
 from headstart.core.records import Record
-from headstart.core.types import UNLABELED, Integers
-from headstart.data.given_images import AnyImages, given_images, pictures_of, vectors_of
-from headstart.data.images import Images, ImageSet
-from headstart.data.joined import JoinedImages
-from headstart.data.pixel_arrays import Given
-from headstart.data.readers.embeddings import Embeddings
-from headstart.data.scan import scan
+from headstart.core.types import Integers
+from headstart.data.given_images import AnyImages
 from headstart.evaluation.drift import Drift, drift_of
+from headstart.evaluation.label_inputs import LabelInputs
+from headstart.evaluation.label_strategies.least_confidence import least_confidence
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.novelty.detector import UNUSUAL
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
 from headstart.workflows.fit import LEARNED_LATER
+from headstart.workflows.new_images import new_images
 
 Reason = Literal["unlike known images", "unsure"]
 
@@ -86,12 +82,7 @@ def watch(run: AnyRun, images: AnyImages, *, num: int = 20, level: float = 0.05,
             f"{finished.folder} has no predictions of held-out images to compare new ones with: no labeled image could be held "
             "out. Label some, and run again."
         )
-    given, unreadable = given_images(images), dict[str, str]()
-    if provider_of(model.backbone.card).takes_pictures:
-        readable, unreadable = _readable(pictures_of(given))
-    else:
-        readable = _vectors(given)
-    rows = ImageSet(readable, model.classes, np.full(len(readable), UNLABELED, np.int64), np.arange(len(readable)))
+    rows, unreadable = new_images(model, images)
     with stage("predicting new images"):
         new = model.predict_with_p_values(rows)
     drift = drift_of(
@@ -106,29 +97,11 @@ def _predicted_by_itself(evaluation: Evaluation) -> bool:
     return evaluation.split != OUT_OF_FOLD and LEARNED_LATER.partition("{")[0] not in evaluation.protocol
 
 
-def _vectors(given: Images | list[Given]) -> Images:
-    """The feature vectors of arrays or files."""
-    if isinstance(given, Images) or not all(isinstance(item, str | Path) for item in given):
-        return vectors_of(given)
-    reader, paths = Embeddings(), [str(path) for path in given]
-    unknown = next((path for path in paths if not reader.recognizes(path)), None)
-    if unknown is not None:
-        raise DataError(f"{unknown} holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file.")
-    return JoinedImages(tuple(reader.read_unsorted(path).images for path in paths))
-
-
-def _readable(images: Images) -> tuple[Images, dict[str, str]]:
-    """The images that can be read, and why the others cannot, by name."""
-    problems = scan(images).problems
-    rows = np.flatnonzero([not problem for problem in problems])
-    if not len(rows):
-        raise DataError(f"None of the {len(images)} images can be read: {problems[0] if problems else 'there is none'}")
-    return images.take(rows), {images.name(row): problem for row, problem in enumerate(problems) if problem}
-
-
 def _to_label(new: Predictions, num: int) -> tuple[ImageToLabel, ...]:
     """Images unlike known ones, the least usual first, and those that the model is least sure of, in turn."""
-    unsure = np.argsort(new.probs.max(axis=1), kind="stable")
+    nothing = np.empty((len(new), 0))
+    unsure = least_confidence(LabelInputs(nothing, nothing, new.probs, len(new), seed=0))
+    assert unsure is not None
     unlike = np.empty(0, np.int64)
     if new.p_values is not None:
         unlike = np.argsort(new.p_values, kind="stable")

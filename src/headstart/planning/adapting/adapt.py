@@ -30,19 +30,23 @@ from headstart.training.settings import Training
 
 
 class ToLabel(Record):
-    """Target images that a person should label.
+    """Images that a person should label.
 
     Attributes:
         names: Of the images.
-        rows: Their places among the unlabeled target rows.
-        guesses: Their classes as the unadapted model predicts them.
-        num_differing: Target rows on which candidates differ.
+        rows: Their places among the images without labels.
+        guesses: Their classes as the present model, of a source the unadapted one, predicts them; empty where there is none.
+        num_differing: Target rows on which candidates differ; 0 without a source.
+        strategy: What chose them: "disagreement" of candidates to adapt, or a label strategy.
+        probabilities: Of the guesses; none where nothing predicts, or several candidates do.
     """
 
     names: tuple[str, ...]
     rows: tuple[int, ...]
     guesses: tuple[str, ...]
     num_differing: int
+    strategy: str = "disagreement"
+    probabilities: tuple[float, ...] = ()
 
 
 def adaptation_to(
