@@ -173,9 +173,9 @@ def manifest_of(pool: Pool, found: ToLabel, folder: Path) -> str:
     """The manifest as CSV; paths are relative to the folder, and labels empty but for those that are known."""
     rows = [(path_from(name, folder), "", "train", guess) for name, guess in zip(found.names, found.guesses, strict=True)]
     known, asked = pool.known, set(found.names)
-    for row in range(len(known) if known else 0):
-        if known is not None:
-            rows.append((path_from(known.images.name(row), folder), known.classes[known.labels[row]], "train", ""))
+    if known is not None:
+        names = (known.classes[place] for place in known.labels)
+        rows += [(path_from(known.images.name(row), folder), name, "train", "") for row, name in enumerate(names)]
     for row in range(len(pool.free)):
         name = pool.free.images.name(row)
         if name not in asked:
