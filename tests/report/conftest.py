@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from headstart.attribution.explanation import ExplainedMistakes
 from headstart.cluster.account import ClusterUse
 from headstart.core.estimate import Estimate
 from headstart.core.evaluation import Evaluation
@@ -58,6 +59,7 @@ class FakeRun:
     unlabeled: Predictions | None = None
     pool_audit: PseudoLabelAudit | None = None
     label_errors: LabelErrors | None = None
+    explained_mistakes: ExplainedMistakes | None = None
     findings: tuple[Finding, ...] | None = ()
     cluster_use: ClusterUse | None = None
     seconds: dict[str, float] = field(default_factory=dict)

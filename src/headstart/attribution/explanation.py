@@ -61,7 +61,7 @@ def explanations_of(
     pictures = maskable(model, images)
     maps = method.maps(model, pictures, labels)
     curves = deletion_curves(model, pictures, labels, maps)
-    near = [()] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest)]
+    near = [[]] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest + 1)]
     return tuple(
         Explanation(
             path=images.name(row),
@@ -70,7 +70,7 @@ def explanations_of(
             map=tuple(tuple(round(float(value), 5) for value in line) for line in maps[row]),
             deletion_area=float(curves.areas[row]),
             random_areas=tuple(map(float, curves.random_areas[row])),
-            nearest=tuple(near[row]),
+            nearest=tuple(one for one in near[row] if one.name != images.name(row))[:num_nearest],
         )
         for row in range(len(images))
     )
@@ -89,3 +89,26 @@ def verdict_on_maps(made: Sequence[Explanation]) -> str:
     if 0.5**num > LEVEL:
         return f"{told}: too few pictures to tell whether maps of this model can be trusted."
     return f"{told}, which chance explains: do not trust maps of this model."
+
+
+class ExplainedMistakes(Record):
+    """`mistakes.json`: maps of the most confident mistakes of a run.
+
+    Attributes:
+        by: The name of the way to make maps.
+        explanations: Surest first, each about the class that was wrongly predicted, by the model that is kept.
+        left_out_seconds: Predicted seconds of one explanation where none was made, as that takes too long; 0 where some were.
+    """
+
+    by: str
+    explanations: tuple[Explanation, ...] = ()
+    left_out_seconds: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """Whether the maps can be trusted, or why there are none."""
+        if self.explanations:
+            return verdict_on_maps(self.explanations)
+        return (
+            f"Maps of mistakes were left out: one takes about {self.left_out_seconds:.0f} s here. `headstart explain` makes them."
+        )

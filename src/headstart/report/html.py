@@ -159,13 +159,15 @@ def _decision_values(run: Run) -> dict[str, Any]:
 
 
 def _evaluation_values(run: Run, task: Task | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"mistakes": (), "unsure": (), "novel": (), "flagged": "", "worse": ()}
+    values: dict[str, Any] = {"mistakes": (), "reasons": (), "unsure": (), "novel": (), "flagged": "", "worse": ()}
     evaluation, predictions = run.evaluation, run.predictions
     book = PictureBook(task)
     odd = run.unlabeled or predictions
     if odd is not None:
         values |= {"novel": pictures_of(odd, least_like_training(odd), book), "flagged": flagged_share(odd)}
     if predictions is not None and len(predictions):
+        explained = run.explained_mistakes
+        values["reasons"] = tuple(map(book.reasons, explained.explanations)) if explained else ()
         values["mistakes"] = pictures_of(predictions, confident_mistakes(predictions), book)
         values["unsure"] = pictures_of(predictions, least_sure(predictions), book)
         worse = evaluation.slices.worse if evaluation and evaluation.slices else ()

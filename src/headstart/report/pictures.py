@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from headstart.attribution.explanation import Explanation
+from headstart.attribution.overlay import overlay
+from headstart.attribution.training_images import TrainingImage
 from headstart.core.errors import DataError
 from headstart.core.predictions import Predictions
-from headstart.core.types import UNLABELED, Integers
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.addresses import copy_of, is_address
 from headstart.data.images import FileImages, Images
 from headstart.data.task import Task
@@ -59,6 +62,21 @@ class Picture:
         return self.p_value is not None and self.p_value < UNUSUAL
 
 
+@dataclass(frozen=True)
+class ShownReasons:
+    """Why a model says what it says about an image, as the page shows it.
+
+    Attributes:
+        found: What is known.
+        uri: The picture with the map over it as a data URI; empty when it is not at hand.
+        nearest: The training images whose pictures are at hand, each with its thumbnail and whether that is tiny.
+    """
+
+    found: Explanation
+    uri: str
+    nearest: tuple[tuple[TrainingImage, str, bool], ...]
+
+
 class PictureBook:
     """Finds the picture of a name in a task, or on disk when the name is a path.
 
@@ -72,13 +90,30 @@ class PictureBook:
             if one is not None and not one.images.embedded:
                 self._places.update({one.images.name(row): (one.images, row) for row in range(len(one))})
 
+    def reasons(self, found: Explanation) -> ShownReasons:
+        """An explanation with its pictures."""
+        near = tuple((one, *self.uri(one.name)) for one in found.nearest)
+        return ShownReasons(found, self.overlaid(found.path, np.array(found.map)), tuple(one for one in near if one[1]))
+
+    def overlaid(self, name: str, values: Floats) -> str:
+        """The thumbnail with a map, float [row, column], over it as a data URI; empty when there is none."""
+        images, row = self._place(name)
+        try:
+            return "" if images is None else overlaid(images.read(row, SIDE_PIXELS), values)
+        except DataError:
+            return ""
+
     def uri(self, name: str) -> tuple[str, bool]:
         """The thumbnail as a data URI, empty when there is none, and whether it is tiny."""
+        images, row = self._place(name)
+        return ("", False) if images is None else picture_of(images, row)
+
+    def _place(self, name: str) -> tuple[Images | None, int]:
         images, row = self._places.get(name, (None, 0))
         path = copy_of(name) if is_address(name) else Path(name)
         if images is None and path is not None and path.is_file():
             images = FileImages((path,))
-        return ("", False) if images is None else picture_of(images, row)
+        return images, row
 
 
 def picture_of(images: Images, row: int) -> tuple[str, bool]:
@@ -104,6 +139,15 @@ def thumbnail(image: Image.Image) -> tuple[str, bool]:
         small.save(stream, "JPEG", quality=84, optimize=True)
     kind = "png" if tiny else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}", tiny
+
+
+def overlaid(image: Image.Image, values: Floats) -> str:
+    """An RGB picture with a map, float [row, column], over it, as a data URI of about 128 pixels; small ones are enlarged."""
+    small = image.copy()
+    small.thumbnail((SIDE_PIXELS, SIDE_PIXELS))
+    times = max(1, SIDE_PIXELS // max(small.size))
+    large = small.resize((small.width * times, small.height * times), Image.Resampling.NEAREST)
+    return thumbnail(overlay(large, values))[0]
 
 
 def rows_named(predictions: Predictions, names: Iterable[str]) -> list[int]:

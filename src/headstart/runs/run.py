@@ -18,6 +18,7 @@ from headstart.core.types import Floats
 from headstart.core.verbs import public
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
+    from headstart.attribution.explanation import ExplainedMistakes
     from headstart.cluster.account import ClusterUse
     from headstart.core.evaluation import Evaluation
     from headstart.core.exported import Export, Repository
@@ -50,7 +51,7 @@ STAGES = {
     "rank": ("rank",),
     "decide": ("sources", "decide", "presence", "adapt"),
     "fit": ("first", "fit", "refit"),
-    "evaluate": ("evaluate", "labels"),
+    "evaluate": ("evaluate", "labels", "mistakes"),
 }
 """The steps whose seconds each stage counts: ranking the sources and adapting to a target are ways to decide, and
 the first model is fitted, too."""
@@ -64,6 +65,7 @@ class Findings(Record):
 
 FILES: dict[str, str] = {
     "headstart.cluster.account.ClusterUse": "cluster.json",
+    "headstart.attribution.explanation.ExplainedMistakes": "mistakes.json",
     "headstart.backbones.lineage.Lineage": "lineage.json",
     "headstart.core.evaluation.Evaluation": "evaluation.json",
     "headstart.data.summary.TaskSummary": "task.json",
@@ -159,6 +161,8 @@ class Run(Shown):
     """None where there are no unlabeled images, or no labeled image was held out."""
     label_errors: ClassVar[_Part[LabelErrors]] = _Part("headstart.evaluation.label_error_report.LabelErrors")
     """None where the labels could not be assessed."""
+    explained_mistakes: ClassVar[_Part[ExplainedMistakes]] = _Part("headstart.attribution.explanation.ExplainedMistakes")
+    """None where nothing was predicted wrongly, and in runs of earlier versions."""
     cluster_use: ClassVar[_Part[ClusterUse]] = _Part("headstart.cluster.account.ClusterUse")
     """None where all was computed in one process."""
     stress: ClassVar[_Part[Stress]] = _Part("headstart.evaluation.stress.Stress")

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from headstart.attribution.explanation import ExplainedMistakes
 from headstart.backbones.engines.choice import requested_engine
 from headstart.backbones.engines.machine import machine_fingerprint, this_machine
 from headstart.backbones.label_contamination import FILE as LEARNED
@@ -65,7 +66,7 @@ RESULT = "result.json"
 ANOTHER_REQUEST = "a run of another request or of data that changed since"
 MANIFEST_HASHES = "steps/label_manifests.json"
 """Tells which manifests of labels a person has changed since they were written."""
-MADE_OF_FIT = ("refit", "evaluate", "audit", "labels")
+MADE_OF_FIT = ("refit", "evaluate", "audit", "labels", "mistakes")
 """Steps with the inputs of a fit that come after it."""
 
 
@@ -150,7 +151,7 @@ class Workspace:
             return
         for path in [path for name in MADE_OF_FIT for path in (self.folder / "steps").glob(f"{name}-*.json")]:
             path.unlink()
-        self.drop(Evaluation, PseudoLabelAudit, Forgetting, LabelErrors, Stress, Manifest)
+        self.drop(Evaluation, PseudoLabelAudit, Forgetting, LabelErrors, ExplainedMistakes, Stress, Manifest)
         for name in (TEST_PREDICTIONS, POOL_PREDICTIONS, STATISTICS, KNOWN, LEARNED, RESULT, REPORT, CARD, IMAGES):
             self.path(name).unlink(missing_ok=True)
         for name in self._written_manifests():

@@ -41,6 +41,7 @@ TEXTS = (
     "The more a part is colored, the more the probability falls when that part is covered.",
     "No part decides alone: the probability hardly falls when one is covered.",
     "Nearest training pictures",
+    "Similar training pictures that speak for it",
     "Show all %(count)s classes",
     "Show fewer",
     "Wrong? Choose the right class",

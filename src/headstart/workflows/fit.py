@@ -52,6 +52,7 @@ from headstart.training.learning_rate_finder import LearningRateCurve
 from headstart.workflows.arguments import Data, Domains, Places
 from headstart.workflows.cluster import on_cluster
 from headstart.workflows.label_errors import write_label_errors
+from headstart.workflows.mistakes import write_explained_mistakes
 from headstart.workflows.plans import plan_and_task
 from headstart.workflows.track import tracked_run
 
@@ -128,6 +129,7 @@ def fit_task(
     workspace = Workspace(fit_and_evaluate(task, plan, out, anew=anew).folder)
     write_findings(workspace, task)
     write_label_errors(workspace, task, plan)
+    write_explained_mistakes(workspace, task, plan)
     if curve is not None:
         workspace.write(curve)
     forgotten = forgotten_by(workspace.run)

@@ -90,7 +90,7 @@ async function explain(file, model, shown, place, label) {
     if (found.nearest?.length) {
       const row = made("div", { className: "nearest" }, ...found.nearest.map((one) => made("figure", { className: one.label === label ? "same" : "" },
         made("img", { src: one.picture, alt: one.label, className: one.tiny ? "tiny" : "" }), made("figcaption", { textContent: one.label, title: one.label }))));
-      place.append(made("h3", { textContent: said("Nearest training pictures") }), row);
+      place.append(made("h3", { textContent: found.nearest[0].contribution === null ? said("Nearest training pictures") : said("Similar training pictures that speak for it") }), row);
     }
   } catch (error) {
     place.replaceChildren(made("p", { className: "error small", textContent: error.message }));

@@ -1,0 +1,89 @@
+"""Mistakes: where a run's model looks in the images that were wrongly predicted with most confidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from headstart.attribution.deletion import RANDOM_MAPS, STEPS
+from headstart.attribution.explanation import ExplainedMistakes, explanations_of
+from headstart.attribution.maps.rise import NUM_MASKS, RISE
+from headstart.attribution.training_images import training_rows
+from headstart.backbones.catalog import provider_of
+from headstart.core.progress import stage
+from headstart.core.records import Record
+from headstart.core.types import Integers
+from headstart.data.images import Images
+from headstart.data.joined import JoinedImages
+from headstart.data.task import Task
+from headstart.features.extract import seconds_an_image
+from headstart.methods.model import Model
+from headstart.planning.plan import Plan
+from headstart.report.pictures import confident_mistakes
+from headstart.runs.evaluated_sets import learned_rows
+from headstart.runs.workspace import Workspace
+
+MOST_SECONDS = 3.0
+"""Predicted time for all maps of a run."""
+MOST_MISTAKES = 8
+NUM_NEAREST = 3
+MOST_EXAMPLES = 2_000
+"""Training images that are compared, evenly spaced. Bounds time and memory. Chosen, not measured."""
+PREDICTIONS = NUM_MASKS + (STEPS - 2) * (RANDOM_MAPS + 1) + 2
+"""Of variants of one picture."""
+
+
+class MistakesStep(Record):
+    """What was found; None where nothing was predicted wrongly, or no pictures are at hand."""
+
+    mistakes: ExplainedMistakes | None
+
+
+def write_explained_mistakes(workspace: Workspace, task: Task, plan: Plan) -> None:
+    """Write maps of the most confident mistakes of a run, as many as take a few seconds.
+
+    They are those of the model that is kept, for the class that was predicted for an image, out of fold or as a test.
+    """
+
+    def make(_: Path) -> MistakesStep:
+        return MistakesStep(mistakes=_explained(workspace, task))
+
+    inputs = {"task": task.fingerprint, "plan": plan.to_dict()}
+    found = workspace.steps.run("mistakes", inputs, MistakesStep, make)
+    if found.mistakes is not None:
+        workspace.write(found.mistakes)
+
+
+def _explained(workspace: Workspace, task: Task) -> ExplainedMistakes | None:
+    run, method = workspace.run, RISE()
+    predictions = run.predictions
+    if predictions is None or not task.classes or not provider_of(run.model.backbone.card).takes_pictures:
+        return None
+    rows = confident_mistakes(predictions)[:MOST_MISTAKES]
+    images, found = _images_named([predictions.names[row] for row in rows], task)
+    if not len(found):
+        return None
+    seconds = PREDICTIONS * seconds_of(run.model)
+    num = min(len(found), int(MOST_SECONDS / max(seconds, 1e-9)))
+    if not num:
+        return ExplainedMistakes(by="rise", left_out_seconds=seconds)
+    with stage("explaining mistakes"):
+        known = training_rows(run.model, learned_rows(task, run).spaced(MOST_EXAMPLES))
+        labels = predictions.predicted[rows[found[:num]]]
+        made = explanations_of(run.model, images.take(np.arange(num)), labels, method, known, NUM_NEAREST)
+    return ExplainedMistakes(by="rise", explanations=made)
+
+
+def seconds_of(model: Model) -> float:
+    """Predicted seconds that a model takes for one picture, by all of its networks."""
+    return sum(seconds_an_image(backbone) for backbone in model.backbones)
+
+
+def _images_named(names: list[str], task: Task) -> tuple[Images, Integers]:
+    """The pictures of those names in a task, and which of the names these are, int64."""
+    sources = [one.images for one in (task.test, task.labeled) if one is not None and not one.images.embedded]
+    places = {source.name(row): (source, row) for source in reversed(sources) for row in range(len(source))}
+    found = [(at, places[name]) for at, name in enumerate(names) if name in places]
+    parts = tuple(source.take(np.array([row])) for _, (source, row) in found)
+    return JoinedImages(parts), np.array([at for at, _ in found], np.int64)
