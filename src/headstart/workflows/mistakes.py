@@ -85,5 +85,5 @@ def _images_named(names: list[str], task: Task) -> tuple[Images, Integers]:
     sources = [one.images for one in (task.test, task.labeled) if one is not None and not one.images.embedded]
     places = {source.name(row): (source, row) for source in reversed(sources) for row in range(len(source))}
     found = [(at, places[name]) for at, name in enumerate(names) if name in places]
-    parts = tuple(source.take(np.array([row])) for _, (source, row) in found)
-    return JoinedImages(parts), np.array([at for at, _ in found], np.int64)
+    singles = tuple(source.take(np.array([row])) for _, (source, row) in found)
+    return JoinedImages(singles), np.array([at for at, _ in found], np.int64)
