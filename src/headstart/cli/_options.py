@@ -65,6 +65,12 @@ WithoutLabelErrors: TypeAlias = Annotated[
     bool,
     typer.Option("--without-label-errors", help="Leave out images to learn from whose labels look wrong; they judge nothing."),
 ]
+Numbers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--numbers", metavar="COLUMN", help="Predict the numbers in this column of a manifest, not classes.", show_default=False
+    ),
+]
 DataOrEmbedded: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -74,8 +74,10 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], raw: bool = False) ->
 def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """The columns, and each row with one value a column: `p_value` and `unknown`, whether it is flagged, stand side by side.
 
-    A set is a list in Parquet, and its classes with ";" between them in CSV.
+    A set is a list in Parquet, and its classes with ";" between them in CSV; so are the labels of a run of several.
     """
+    if any("labels" in row or "value" in row for row in rows):
+        return _flat_outputs(rows)
     classes = next((list(row["probs"]) for row in rows if "probs" in row), [])
     guesses = ["best_guess"] if any("best_guess" in row for row in rows) else []
     sets = ["set"] if any("set" in row for row in rows) else []
@@ -99,9 +101,21 @@ def _flat(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any
     return columns, flat
 
 
+def _flat_outputs(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The same of a run of several labels, or of numbers, whose interval has its ends side by side."""
+    outputs = next((list(row["probs"]) for row in rows if "probs" in row), [])
+    said = ["labels", *(f"prob_{name}" for name in outputs)] if outputs else ["value", "level", "low", "high"]
+    flat = []
+    for row in rows:
+        shown = {name: value for name, value in row.items() if name not in ("probs", "interval")}
+        flat.append(shown | {f"prob_{name}": value for name, value in row.get("probs", {}).items()} | row.get("interval", {}))
+    return ["path", *said, "error"], flat
+
+
 def _as_csv(rows: Sequence[dict[str, Any]], raw: bool) -> str:
     columns, flat = _flat(rows)
-    return csv_text(columns, (row | {"set": ";".join(row["set"])} if "set" in row else row for row in flat), raw=raw)
+    joined = (row | {name: ";".join(row[name]) for name in ("set", "labels") if name in row} for row in flat)
+    return csv_text(columns, joined, raw=raw)
 
 
 def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._output_views import evaluation_of_outputs
 from headstart.cli._printing import answer
 from headstart.cli._views import evaluation_view
 
@@ -25,4 +26,6 @@ def evaluate(
     from headstart.workflows.evaluate import evaluate as evaluate_run
 
     evaluation = evaluate_run(run, data).to_dict()
-    answer(as_json, evaluation, evaluation_view(evaluation))
+    answer(
+        as_json, evaluation, evaluation_of_outputs(evaluation) if "without_images" in evaluation else evaluation_view(evaluation)
+    )

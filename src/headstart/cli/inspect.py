@@ -9,14 +9,25 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._finish import exit_on_findings
+from headstart.cli._output_views import task_of_outputs
 from headstart.cli._printing import answer, facts
 from headstart.cli._views import findings_view, task_view
 
 if TYPE_CHECKING:
     from headstart.data.task import Task
     from headstart.evaluation.label_error_report import LabelErrors
+    from headstart.multioutput.task import OutputTask
 
 POSITION = 10
+LabelErrorsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--label-errors",
+        metavar="FILE.csv",
+        help="Assess every label too, by features, and write a manifest to correct, the most suspicious label first.",
+        show_default=False,
+    ),
+]
 
 
 def inspect(
@@ -26,23 +37,21 @@ def inspect(
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     test: options.Test = None,
-    label_errors: Annotated[
-        Path | None,
-        typer.Option(
-            "--label-errors",
-            metavar="FILE.csv",
-            help="Assess every label too, by features, and write a manifest to correct, the most suspicious label first.",
-            show_default=False,
-        ),
-    ] = None,
+    label_errors: LabelErrorsFile = None,
+    numbers: options.Numbers = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
 ) -> None:
     """Find problems of the data: duplicates, leakage, damaged files, class imbalance, sources that do not fit."""
     from headstart.checks.inspection import inspection_of
-    from headstart.workflows.arguments import reading_of, task_from
+    from headstart.multioutput.task import OutputTask
+    from headstart.workflows.arguments import reading_of
+    from headstart.workflows.task_given import task_or_outputs
 
-    task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
+    task = task_or_outputs(data, reading_of(data, source, target_domain, seed, per_class, test), numbers)
+    if isinstance(task, OutputTask):
+        _show_outputs(task, label_errors, as_json, strict)
+        return
     inspection = inspection_of(task)
     found = {"task": task.summary().to_dict(), **inspection.to_dict()}
     findings, rows = list(inspection.findings), list[tuple[str, str]]()
@@ -55,6 +64,18 @@ def inspect(
     answer(as_json, found, task_view(found["task"]), "", shown, *(("", facts(rows)) if rows else ()))
     if strict:
         exit_on_findings(findings)
+
+
+def _show_outputs(task: OutputTask, label_errors: Path | None, as_json: bool, strict: bool) -> None:
+    """What a task of several labels or numbers consists of, with its findings."""
+    from headstart.workflows.task_given import refuse
+
+    refuse(task.kind.noun, {"--label-errors": label_errors})
+    summary, findings = task.summary().to_dict(), [one.to_dict() for one in task.findings]
+    shown = task_of_outputs(summary), "", findings_view(findings, summary["place"])
+    answer(as_json, {"task": summary, "findings": findings}, *shown)
+    if strict:
+        exit_on_findings(task.findings)
 
 
 def _assessed(task: Task, file: Path) -> tuple[LabelErrors | None, list[tuple[str, str]]]:

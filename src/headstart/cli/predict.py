@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.cli import _options as options
+from headstart.cli._output_views import show_outputs
 from headstart.cli._printing import plain, said, told
 from headstart.cli._rows import check_format, paths_from, print_rows, write_rows
-from headstart.core.errors import ExportError
+from headstart.core.errors import ExportError, PlanError
 
 if TYPE_CHECKING:
     from headstart.methods.model import Model
+    from headstart.runs.run import Run
 
 POSITION = 16
 
@@ -72,6 +74,16 @@ Out = Annotated[
 ]
 
 
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Of a run that predicts numbers: give intervals that hold the true number for this share of images: 0.9.",
+        show_default=False,
+    ),
+]
+
+
 def predict(
     run: options.RunFolder,
     paths: Paths,
@@ -82,6 +94,7 @@ def predict(
     set_score: SetScore = "lac",
     sets_by_class: SetsByClass = False,
     at_accuracy: AtAccuracy = None,
+    interval: Interval = None,
     raw: Raw = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
@@ -93,16 +106,25 @@ def predict(
     A file that cannot be read gives a row with the error, and exit code 1.
     """
     from headstart.runs.run import Run
+    from headstart.runs.run_folder import holds_outputs
 
     if out:
         check_format(out)
-    finished = Run.load(run, first=True)
+    asked = {"refuse": refuse, "adapt": adapt, "sets": sets, "sets_by_class": sets_by_class, "at_accuracy": at_accuracy}
+    if holds_outputs(run):
+        _predict_outputs(run, paths, out, interval, asked, as_json, raw)
+        return
+    if interval is not None:
+        raise PlanError("--interval is for a run that predicts numbers, and this one predicts classes. Ask for --sets instead.")
+    _predict_classes(Run.load(run, first=True), paths, out, asked | {"set_score": set_score}, as_json, raw)
+
+
+def _predict_classes(finished: Run, paths: list[str], out: Path | None, asked: dict[str, Any], as_json: bool, raw: bool) -> None:
+    """Predict with a run of classes."""
+    refuse, sets, at_accuracy = (asked[name] for name in ("refuse", "sets", "at_accuracy"))
     if finished.has_first_model:
-        told(f"{run} is unfinished: its first model predicts. `headstart run` goes on with it.")
-    rows = finished.predict(
-        paths_from(paths), refuse, adapt,  # type: ignore[arg-type]
-        sets=sets, set_score=set_score, sets_by_class=sets_by_class, at_accuracy=at_accuracy,
-    )  # fmt: skip
+        told(f"{finished.folder} is unfinished: its first model predicts. `headstart run` goes on with it.")
+    rows = finished.predict(paths_from(paths), **asked)
     if out:
         _write(out, rows, print_too=as_json, raw=raw)
         told(f"{out}: {_counts(rows)}")
@@ -113,6 +135,22 @@ def predict(
         _tell_threshold(finished.folder, at_accuracy)
     if sets is not None:
         tell_of_sets(rows, sets, len(finished.model.classes))
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+def _predict_outputs(
+    run: Path, paths: list[str], out: Path | None, interval: float | None, asked: dict[str, Any], as_json: bool, raw: bool
+) -> None:
+    """Predict with a run of several labels or numbers; `asked` are options that have no meaning for it."""
+    from headstart.workflows.outputs import predict_with_outputs
+
+    rows = predict_with_outputs(run, paths_from(paths), interval, asked)
+    if out:
+        _write(out, rows, print_too=as_json, raw=raw)
+        told(f"{out}: {len(rows):,} rows")
+    else:
+        show_outputs(rows, as_json)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -151,14 +189,14 @@ def _counts(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _write(out: Path, rows: Sequence[dict[str, Any]], print_too: bool, raw: bool) -> None:
-    """Write the rows; print them where that is asked for, or where they would be lost."""
+    """Write the rows; print them as JSON where that is asked for, or where they would be lost."""
     if print_too:
-        show_predictions(rows, as_json=True)
+        show_outputs(rows, as_json=True)
     try:
         write_rows(out, rows, raw)
     except ExportError:
         if not print_too:
-            show_predictions(rows, as_json=True)
+            show_outputs(rows, as_json=True)
         raise
 
 

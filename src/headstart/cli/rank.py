@@ -19,17 +19,21 @@ def rank(
     seed: options.Seed = 0,
     per_class: options.PerClass = None,
     test: options.Test = None,
+    numbers: options.Numbers = None,
     as_json: options.Json = False,
 ) -> None:
     """Rank the models to transfer from, with intervals and baselines, and the sources if there are some.
 
     Beside them stands how well earlier rankings did, by the fits of the runs in runs/. It does not change the ranking.
     """
-    from headstart.workflows.arguments import reading_of, task_from
+    from headstart.multioutput.task import OutputTask
+    from headstart.workflows.arguments import reading_of
     from headstart.workflows.rank import rank_with_sources
     from headstart.workflows.runs import audit_runs
+    from headstart.workflows.task_given import task_or_outputs
 
-    made = rank_with_sources(task_from(data, reading_of(data, source, target_domain, seed, per_class, test)), pretrained, weights)
+    given = task_or_outputs(data, reading_of(data, source, target_domain, seed, per_class, test), numbers)
+    made = rank_with_sources(given.images if isinstance(given, OutputTask) else given, pretrained, weights)
     history = audit_runs()
     found = {**made.ranking.to_dict(), "audit": history.to_dict() if history else None}
     blocks = [ranking_view(found), "", said(made.ranking.sentence, style="bold")]

@@ -21,6 +21,7 @@ def run(
     test: options.Test = None,
     leave_domain_out: options.LeaveDomainOut = False,
     without_label_errors: options.WithoutLabelErrors = False,
+    numbers: options.Numbers = None,
     only: options.Only = None,
     members: options.Members = None,
     out: options.Out = None,
@@ -42,6 +43,7 @@ def run(
     finished = run_all(
         data, source=source, target_domain=target_domain, pretrained=pretrained, weights=weights, minutes=minutes, method=method,
         settings=options.settings_from(settings), only=only, members=members, seed=seed, per_class=per_class, test=test,
-        leave_domain_out=leave_domain_out, without_label_errors=without_label_errors, out=out, track=track, cluster=cluster,
+        leave_domain_out=leave_domain_out, without_label_errors=without_label_errors, numbers=numbers, out=out, track=track,
+        cluster=cluster,
     )  # fmt: skip
     finish_run(finished, as_json, strict)

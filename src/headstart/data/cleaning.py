@@ -12,6 +12,7 @@ from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.core.types import Booleans, Integers
 from headstart.data.class_names import quoted
 from headstart.data.duplicates import duplicate_groups, exact_groups, merged_groups
+from headstart.data.outputs import check_one_class
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.scan import Scan, scan
 
@@ -58,8 +59,10 @@ class Cleaned:
 def cleaned(raw: RawDataset) -> Cleaned:
     """The rows with their groups; unreadable, contradictory and leaking ones are marked unusable, each kind with a finding.
 
-    Unlabeled rows that share a group with a test row stay usable here; `remove_used` leaves them out.
+    Unlabeled rows that share a group with a test row stay usable here; `remove_used` leaves them out. Several labels an
+    image, and numbers, are a `SeveralOutputsError`.
     """
+    check_one_class(raw)
     found = scan(raw.images)
     copies = duplicate_groups(found)
     rows = Cleaned(

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.types import Floats, Integers
 from headstart.data.images import Encoded, Images, ImageSet, Stamp
+from headstart.data.outputs import Outputs
 from headstart.data.raw_dataset import RawDataset
 
 
@@ -114,7 +116,16 @@ def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:
         groups=tuple(group for raw in raws for group in raw.groups),
         domains=tuple(domain for raw in raws for domain in raw.domains),
         findings=tuple(findings),
+        outputs=_outputs_of(raws),
     )
+
+
+def _outputs_of(raws: Sequence[RawDataset]) -> Outputs:
+    """What the labels of all are: where some rows have several labels, one label alone is the only one of its row."""
+    found = {raw.outputs for raw in raws if any(label is not None for label in raw.labels)}
+    if "numbers" in found and len(found) > 1:
+        raise DataError(f"{raws[0].name}: some of its parts hold numbers to predict, and others classes. Let all hold the same.")
+    return next(iter(sorted(found, reverse=True)), "")
 
 
 def concatenate(first: ImageSet, second: ImageSet) -> ImageSet:

@@ -10,10 +10,11 @@ from headstart.core.errors import DataError
 from headstart.data.column_names import columns_meant, known_name
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.mixed_images import Item
+from headstart.data.outputs import TARGET
 from headstart.data.table_rows import IS_VALID
 from headstart.data.tables import Table, cells_of, table_of
 
-KNOWN = ("label", "split", "group", "domain", IS_VALID)
+KNOWN = ("label", "split", "group", "domain", TARGET, IS_VALID)
 BYTES, PATH = "bytes", "path"
 """The fields of a picture, as Hugging Face's `Image` has them."""
 OF_BYTES = frozenset({BYTES, *(suffix[1:] for suffix in IMAGE_SUFFIXES)})
@@ -71,11 +72,11 @@ def bytes_of(pictures: pa.Array) -> pa.Array:
     return pictures.flatten()[pictures.type.get_field_index(BYTES)]  # which knows of the records that are null
 
 
-def table_beside(table: pa.Table, place: str, num_rows: int, *, needs_labels: bool) -> Table:
-    """What the other columns tell of each of so many pictures."""
-    names, cells, _ = cells_of(table, place)  # which cannot count the rows of a table without columns
+def table_beside(table: pa.Table, place: str, num_rows: int, *, needs_labels: bool, numbers: str = "") -> Table:
+    """What the other columns tell of each of so many pictures; `numbers` is the heading of numbers to predict."""
+    names, cells, _ = cells_of(table, place, numbers)  # which cannot count the rows of a table without columns
     rows = [f"row {row}" for row in range(num_rows)]
-    return table_of(place, names, cells, rows, KNOWN, ("label",) if needs_labels else ())
+    return table_of(place, names, cells, rows, KNOWN, ("label",) if needs_labels else (), numbers)
 
 
 def item_of(value: Any, name: str) -> Item:

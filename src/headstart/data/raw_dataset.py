@@ -9,6 +9,7 @@ import numpy as np
 from headstart.core.findings import Finding
 from headstart.core.types import Integers
 from headstart.data.images import FileImages, Images
+from headstart.data.outputs import Outputs
 
 SPLITS = ("", "train", "validation", "test", "unlabeled")
 
@@ -25,6 +26,7 @@ class RawDataset:
         groups: A group name per row; empty where the row is its own group. Left out, every row is its own.
         domains: A domain name per row; empty where none is given. Left out, none is given for any row.
         findings: What the reader noticed and worked around.
+        outputs: What the labels are: one class each, several names with ";" between them, or numbers.
     """
 
     name: str
@@ -34,6 +36,7 @@ class RawDataset:
     groups: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    outputs: Outputs = ""
 
     def __post_init__(self) -> None:
         for column in ("splits", "groups", "domains"):

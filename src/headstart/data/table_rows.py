@@ -13,11 +13,12 @@ from headstart.data.addresses import shown_name
 from headstart.data.class_names import check_distinct
 from headstart.data.column_names import renamed_columns
 from headstart.data.images import FileImages, Images
+from headstart.data.outputs import TARGET, cells_of_labels, labels_in, number_in
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.split_names import split_and_label
 from headstart.data.tables import Table, ignored_columns
 
-COLUMNS = ("path", "label", "split", "group", "domain")
+COLUMNS = ("path", "label", "split", "group", "domain", TARGET)
 IS_VALID = "is_valid"
 """A column of fastai's tables: whether a row is one of the validation split, the others being for training."""
 MEANT_BY_FLAGS = "True: validation, False: train"
@@ -31,6 +32,7 @@ class Told(NamedTuple):
     split: str
     group: str
     domain: str
+    is_number: bool = False
 
 
 class PictureRow(NamedTuple):
@@ -47,9 +49,12 @@ def told_of(table: Table, split: str = "") -> list[Told]:
     """
     splits = table.columns.get("split") or _validation_flags(table) or [split] * len(table.rows)
     told = []
-    for row, (label, group, domain) in enumerate(zip(*map(table.column, ("label", "group", "domain")), strict=True)):
+    numbers = TARGET in table.columns
+    labels = table.column(TARGET if numbers else "label")
+    for row, (label, group, domain) in enumerate(zip(labels, *map(table.column, ("group", "domain")), strict=True)):
         named, known = split_and_label(splits[row], label, table.where(row))
-        told.append(Told(known, named, group, domain))
+        shown = known if known is None or not numbers else repr(number_in(known, table.where(row)))
+        told.append(Told(shown, named, group, domain, numbers))
     return told
 
 
@@ -87,15 +92,23 @@ def raw_of(rows: list[PictureRow], name: str, where: str, advice: str, findings:
 
 def raw_with(images: Images, told: Sequence[Told], name: str, where: str, findings: Sequence[Finding]) -> RawDataset:
     """The raw dataset of those pictures and what is told of each."""
-    check_distinct((one.label for one in told if one.label is not None), where)
+    numbers = {one.is_number for one in told if one.label is not None}
+    if len(numbers) > 1:
+        raise DataError(
+            f"{where}: some of its tables hold numbers to predict, and others classes. Let all have the same columns."
+        )
+    cells = cells_of_labels([one.label for one in told], where, numbers=True in numbers)
+    if cells.outputs != "numbers":
+        check_distinct((name for label in cells.labels if label is not None for name in labels_in(label)), where)
     return RawDataset(
         name=name,
         images=images,
-        labels=tuple(one.label for one in told),
+        labels=cells.labels,
         splits=tuple(one.split for one in told),
         groups=tuple(one.group for one in told),
         domains=tuple(one.domain for one in told),
-        findings=tuple(findings),
+        findings=(*findings, *cells.findings),
+        outputs=cells.outputs,
     )
 
 

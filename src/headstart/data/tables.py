@@ -20,6 +20,7 @@ from headstart.core.parsing import json_from
 from headstart.core.types import UNLABELED
 from headstart.data.addresses import shown_name
 from headstart.data.column_names import columns_meant
+from headstart.data.outputs import SEPARATOR, TARGET, are_amounts, with_numbers
 
 DELIMITERS = ",;\t"
 
@@ -51,31 +52,43 @@ class Table:
         return self.columns.get(name) or [""] * len(self.rows)
 
 
-def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...]) -> Table:
+def read_table(path: Path, known: tuple[str, ...], required: tuple[str, ...], numbers: str = "") -> Table:
     """The known columns of a CSV file (comma, semicolon or tab) or a Parquet file.
 
     Columns may have the headings of `headstart.data.column_names`; one required column may have any heading, if it is the only
-    one left. Raises `DataError` where the file cannot be read, or required columns or all rows are missing.
+    one left. `numbers` is the heading of numbers to predict, in place of labels. Raises `DataError` where the file cannot be
+    read, or required columns or all rows are missing.
     """
     place = shown_name(path)
     if path.suffix.lower() == ".parquet":
-        return table_of(place, *cells_of(read_parquet(path), place), known, required)
-    return table_of(place, *_csv_cells(path), known, required)
+        return table_of(place, *cells_of(read_parquet(path), place, numbers), known, required, numbers)
+    return table_of(place, *_csv_cells(path), known, required, numbers)
 
 
 def table_of(
-    place: str, names: list[str], cells: list[list[str]], rows: list[str], known: tuple[str, ...], required: tuple[str, ...]
+    place: str,
+    names: list[str],
+    cells: list[list[str]],
+    rows: list[str],
+    known: tuple[str, ...],
+    required: tuple[str, ...],
+    numbers: str = "",
 ) -> Table:
     """The known columns of cells by the names of their columns, as `read_table` has them; `rows` is what messages call each."""
     by_name = dict(zip(names, cells, strict=True))
     meant = columns_meant(names, known, place, by_name.__getitem__)
-    missing = [name for name in required if name not in meant.values()]
+    meant = with_numbers(meant, by_name.__getitem__, numbers, place) if TARGET in known else meant
+    missing = [name for name in required if name not in meant.values() and (name != "label" or TARGET not in meant.values())]
     unknown = [name for name in names if name not in meant]
     if len(missing) == len(unknown) == 1 and rows and (missing[0] != "label" or _repeats(by_name[unknown[0]])):
         meant[unknown.pop()] = missing.pop()
     for name in missing:
         near = did_you_mean(name, unknown)
-        raise DataError(f'{place}: has no column "{name}".{near} Its columns are {", ".join(names)}; rename or add one.')
+        amounts = next((one for one in unknown if are_amounts(by_name[one])), "") if name == "label" else ""
+        instead = f" To predict the numbers in {amounts}, give --numbers {amounts}." if amounts else ""
+        raise DataError(
+            f'{place}: has no column "{name}".{near} Its columns are {", ".join(names)}; rename or add one.' + instead
+        )
     if not rows:
         raise DataError(f"{place}: has columns and no rows. Add a row for each picture.")
     return Table(place, {word: by_name[name] for name, word in meant.items()}, tuple(unknown), rows, meant)
@@ -175,14 +188,16 @@ def read_parquet(path: Path) -> pa.Table:
         raise DataError(f"{path}: cannot be read as Parquet ({reason}). Write it again.") from None
 
 
-def cells_of(table: pa.Table, place: str) -> tuple[list[str], list[list[str]], list[str]]:
+def cells_of(table: pa.Table, place: str, numbers: str = "") -> tuple[list[str], list[list[str]], list[str]]:
     """The names of an Arrow table's columns, their cells as text, and what messages call its rows.
 
-    Cells that Hugging Face's `ClassLabel` numbers have their names. `DataError` where labels are amounts or lists.
+    Cells that Hugging Face's `ClassLabel` numbers have their names, and lists of labels a separator between them. `numbers` is
+    the heading of numbers to predict. `DataError` where labels are amounts or other lists.
     """
     names = list(table.column_names)
     rows = [f"row {row}" for row in range(table.num_rows)]
     labels = {name for name, word in columns_meant(names, ("label",), place, lambda name: ()).items() if word == "label"}
+    labels -= {name for name in labels if name == numbers or (name.casefold() == TARGET and _holds_amounts(table.column(name)))}
     cells = []
     for name in names:
         classes = class_names_of(table.schema, name)
@@ -200,10 +215,26 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
     return [text_of(value) for value in column.to_pylist()]
 
 
+def _holds_amounts(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_floating(column.type)) and are_amounts(_texts(column))
+
+
 def _labels(column: pa.ChunkedArray, name: str, place: str) -> list[str]:
+    if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
+        return [_joined(names, f"{place}, row {row}") for row, names in enumerate(column.to_pylist())]
     if pa.types.is_nested(column.type):
         raise DataError(f"{place}: {name} is a column of {column.type}, and must be one class a picture. Write one name each.")
     return [label_text(value, f"{place}, row {row}") for row, value in enumerate(column.to_pylist())]
+
+
+def _joined(names: list[str | None] | None, where: str) -> str:
+    """A list of labels as one text; a lone separator for an empty list, and nothing where there is no list."""
+    if names is None:
+        return ""
+    bad = next((name for name in names if name is None or SEPARATOR in name or not name.strip()), "")
+    if bad != "":
+        raise DataError(f'{where}: a label is {bad!r}, and labels are names without ";". Rename it.')
+    return f"{SEPARATOR.join(map(str, names))}{SEPARATOR}"
 
 
 def _named(column: pa.ChunkedArray, classes: tuple[str, ...], name: str, place: str) -> list[str]:

@@ -16,6 +16,7 @@ from headstart.core.shown import Shown
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.core.verbs import public
+from headstart.runs.run_folder import MODEL_FOLDER, RunFolder, check_of_classes
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.attribution.explanation import ExplainedMistakes
@@ -93,7 +94,7 @@ def file_of(kind: type[Record]) -> str:
     return FILES[f"{kind.__module__}.{kind.__qualname__}"]
 
 
-MODEL = "model"
+MODEL = MODEL_FOLDER
 FIRST_MODEL = "first_model"
 """The folder of the first model, until the final one is there."""
 TEST_PREDICTIONS = "predictions.parquet"
@@ -128,14 +129,12 @@ class _Part(Generic[Kind]):
 
 
 @dataclass(frozen=True)
-class Run(Shown):
+class Run(RunFolder, Shown):
     """A run folder; each part is read when first asked for.
 
     Attributes:
         folder: Where it lies.
     """
-
-    folder: Path
 
     ranking: ClassVar[_Part[Ranking]] = _Part("headstart.planning.ranking.ranking.Ranking")
     """None for a fit of a plan written by hand, as are `decision` and `adaptation`."""
@@ -173,7 +172,7 @@ class Run(Shown):
     """None where the data were not inspected."""
 
     @classmethod
-    def load(cls, run: Run | str | Path, *, broken: bool = False, first: bool = False) -> Run:
+    def load(cls, run: RunFolder | str | Path, *, broken: bool = False, first: bool = False) -> Run:
         """The finished run in a folder; a run comes back as it is.
 
         With `broken` also one whose training broke down, which has no model, and with `first` an unfinished one with a first
@@ -181,10 +180,12 @@ class Run(Shown):
         """
         if isinstance(run, Run):
             return run
-        found = cls(Path(run))
+        found = cls(run.folder if isinstance(run, RunFolder) else Path(run))
+        check_of_classes(found.folder)
         if not (found.finished or (broken and found.failure) or (first and found.has_first_model)):
             raise DataError(
-                f"{run} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with `run`."
+                f"{found.folder} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with "
+                "`run`."
             )
         return found
 

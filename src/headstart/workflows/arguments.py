@@ -14,7 +14,7 @@ from headstart.core.arguments import Accepts, each, instance_of, path_given
 from headstart.core.errors import ArgumentError, DataError
 from headstart.core.progress import stage
 from headstart.data.task import Task
-from headstart.runs.run import Run
+from headstart.runs.run_folder import RunFolder
 
 NO_NAME = ("", "..")
 """The last part of a path that ends with no name of a folder: of "." and of ".."."""
@@ -62,8 +62,8 @@ Domains: TypeAlias = Annotated[
 ]
 """One name of a domain, many, or none."""
 AnyRun: TypeAlias = Annotated[
-    Run | str | Path,
-    Accepts("a run, or the path of its folder", lambda value: value if isinstance(value, Run) else path_given(value)),
+    RunFolder | str | Path,
+    Accepts("a run, or the path of its folder", lambda value: value if isinstance(value, RunFolder) else path_given(value)),
 ]
 """A run, or its folder."""
 
@@ -114,6 +114,11 @@ def reading_of(
                 "Leave it out, or give the path of the data."
             )
     return reading
+
+
+def folder_given(run: AnyRun) -> Path:
+    """The folder of a run that was given."""
+    return run.folder if isinstance(run, RunFolder) else Path(run)
 
 
 def many(names: Names) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
+from headstart.data.outputs import check_one_class
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
@@ -21,9 +22,12 @@ from headstart.data.task import Task
 from headstart.evaluation import protocols
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.evaluation.slice_report import with_slices
+from headstart.multioutput.records import OutputEvaluation
 from headstart.runs.origin import check_classes
 from headstart.runs.run import Run
-from headstart.workflows.arguments import AnyRun, Data
+from headstart.runs.run_folder import holds_outputs
+from headstart.workflows.arguments import AnyRun, Data, folder_given
+from headstart.workflows.outputs import evaluate_outputs
 
 LEARNED = (
     "The model has learned from {learned:,} of these {count:,} images, and looks better on them than it is: `headstart evaluate "
@@ -32,8 +36,10 @@ LEARNED = (
 
 
 @checked
-def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation:
+def evaluate(run: AnyRun, data: Data | None = None) -> Evaluation | OutputEvaluation:
     """The evaluation of a run, or that of its model on other labeled data: on their test split, or on all rows without one."""
+    if holds_outputs(folder_given(run)):
+        return evaluate_outputs(run, data)
     run = Run.load(run)
     check_classes(run, "evaluate")
     if data is not None:
@@ -71,6 +77,7 @@ def images_to_evaluate(run: Run, data: Data) -> GivenSet:
         return GivenSet(images, data.name, _warning(run, images, in_place=bool(data.place)))
     place: Any = str(data) if isinstance(data, Path) else data
     raw = reader_for(place).read(place)
+    check_one_class(raw)
     in_place, place = isinstance(place, str), place if isinstance(place, str) else raw.name
     wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
     problems = scan(raw.images).problems

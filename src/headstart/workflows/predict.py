@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.core.arguments import checked
+from headstart.core.errors import PlanError
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import TestTime
 from headstart.data.given_images import AnyImages
@@ -10,7 +11,8 @@ from headstart.evaluation.conformal import DEFAULT_SCORE
 from headstart.runs.calibrated import asked_of, calibration_in, leaves_label_errors_out
 from headstart.runs.predicting import predict_images
 from headstart.runs.run import Run
-from headstart.workflows.arguments import AnyRun
+from headstart.runs.run_folder import holds_outputs
+from headstart.workflows.arguments import AnyRun, folder_given
 
 
 @checked
@@ -24,6 +26,7 @@ def predict(
     set_score: str = DEFAULT_SCORE,
     sets_by_class: bool = False,
     at_accuracy: float | None = None,
+    interval: float | None = None,
 ) -> PredictionRows:
     """One row an image: its path with label, probability and all probabilities, or with the error that kept it from being read.
 
@@ -53,7 +56,25 @@ def predict(
     of the images of each class. With `at_accuracy` = 0.95 images get a label only from a probability on from which labels are
     right at least that often, approximately with 95 % confidence, for images like the labeled ones; others have the label None
     and a `best_guess`.
+
+    A run of several labels gives rows `{"path", "labels", "probs"}`: labels whose probability reaches the one that has the
+    largest F1 out of fold. A run of numbers gives `{"path", "value", "interval": {"level", "low", "high"}}`: `interval` = 0.9 is
+    the share of images like the labeled ones whose number lies inside, see `headstart.multioutput.intervals` for what holds. What
+    is said of classes above does not apply to these.
     """
+    if holds_outputs(folder_given(run)):
+        from headstart.workflows.outputs import predict_with_outputs  # noqa: PLC0415  a prediction of classes needs none of it
+
+        classes_alone = {
+            "refuse": refuse,
+            "adapt": adapt,
+            "sets": sets,
+            "sets_by_class": sets_by_class,
+            "at_accuracy": at_accuracy,
+        }
+        return predict_with_outputs(run, images, interval, classes_alone)
+    if interval is not None:
+        raise PlanError("interval is for a run that predicts numbers, and this one predicts classes. Ask for sets instead.")
     loaded = Run.load(run, first=True)
     model, origin = loaded.model, str(loaded.folder)
     calibration = None if sets is None and at_accuracy is None else calibration_in(loaded.folder)

@@ -12,11 +12,13 @@ from headstart.core.arguments import checked
 from headstart.core.errors import PlanError
 from headstart.data.sources.task_with_sources import with_source_as_train
 from headstart.data.task import Task
+from headstart.multioutput.task import OutputTask
 from headstart.planning.ranking.rank import rank as rank_cards
 from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.sources.source_ranking import SourceRanking
 from headstart.planning.sources.source_selection import select_sources_by
-from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, reading_of
+from headstart.workflows.task_given import task_or_outputs
 
 
 class Ranked(NamedTuple):
@@ -44,14 +46,17 @@ def rank(
     seed: int | None = None,
     per_class: int | None = None,
     test: float | None = None,
+    numbers: str | None = None,
 ) -> Ranking:
     """Candidates by transferability, with spread and baselines.
 
-    Where the target has too few labels to rank by, those of the sources stand in. The arguments are those of all verbs; see
-    `headstart.workflows`.
+    Where the target has too few labels to rank by, those of the sources stand in. Images with several labels are ranked by the
+    rarest label of each, and with `numbers`, the heading of a column, by the fifth that each number lies in. The arguments are
+    those of all verbs; see `headstart.workflows`.
     """
     check_weights(weights, many(pretrained))
-    task = task_from(data, reading_of(data, source, target_domain, seed, per_class, test))
+    given = task_or_outputs(data, reading_of(data, source, target_domain, seed, per_class, test), numbers)
+    task = given.images if isinstance(given, OutputTask) else given
     return rank_cards(with_source_as_train(task), cards_named(pretrained, task), weights=weights)
 
 

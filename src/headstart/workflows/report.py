@@ -8,11 +8,14 @@ from headstart.core.arguments import checked
 from headstart.core.language import speaking, spoken
 from headstart.data.task import Task
 from headstart.export.card import run_card
+from headstart.multioutput.run import OutputRun
 from headstart.report.html import report_html
 from headstart.runs.origin import task_of
 from headstart.runs.run import Run
+from headstart.runs.run_folder import holds_outputs
 from headstart.runs.workspace import REPORT, Workspace
-from headstart.workflows.arguments import AnyRun
+from headstart.workflows.arguments import AnyRun, folder_given
+from headstart.workflows.outputs import report_of_outputs
 
 
 @checked
@@ -21,6 +24,9 @@ def report(run: AnyRun, *, language: str | None = None) -> Path:
 
     The language is "en" or "zh", or by default that of `HEADSTART_LANGUAGE`; a PlanError lists them.
     """
+    if holds_outputs(folder_given(run)):
+        with speaking(language):
+            return report_of_outputs(OutputRun.load(run))
     run = Run.load(run)
     workspace = Workspace(run.folder)
     with speaking(language):

@@ -14,6 +14,8 @@ from headstart.core.language import speaking
 from headstart.core.progress import command_begun, note, stage
 from headstart.core.stopping import StoppedError, Stopper, interruptible, stoppable
 from headstart.data.task import Task
+from headstart.multioutput.run import OutputRun
+from headstart.multioutput.task import OutputTask
 from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.budget import budget_of
 from headstart.planning.candidate import Candidate
@@ -27,12 +29,14 @@ from headstart.runs.run import Run
 from headstart.runs.suggesting import predict_command
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
-from headstart.workflows.arguments import Data, Domains, Places, many, reading_of, task_from
+from headstart.workflows.arguments import Data, Domains, Places, many, reading_of
 from headstart.workflows.cluster import on_cluster
 from headstart.workflows.decide import Request, decide_in, ranked
 from headstart.workflows.fit import fit_task, write_findings
+from headstart.workflows.outputs import run_of_outputs
 from headstart.workflows.rank import cards_named
 from headstart.workflows.report import in_language
+from headstart.workflows.task_given import task_or_outputs
 from headstart.workflows.track import tracked_run
 
 EMBEDDED_SET = "emoji"
@@ -56,11 +60,12 @@ def run(
     test: float | None = None,
     leave_domain_out: bool = False,
     without_label_errors: bool = False,
+    numbers: str | None = None,
     out: AnyPath | None = None,
     track: Texts = (),
     cluster: str | None = None,
     language: str | None = None,
-) -> Run:
+) -> Run | OutputRun:
     """The whole chain: inspect, rank, decide, fit, evaluate, report.
 
     Started again with the same request, a run that was killed goes on, and a finished one is read; with more `minutes` it goes on
@@ -70,7 +75,8 @@ def run(
     one machine. The language is that of the report and of what is said meanwhile, "en" or "zh", by default that of
     `HEADSTART_LANGUAGE`. With `leave_domain_out` everything is chosen and judged on domains, of the column `domain` or of
     the places in `source`, that were not learned from. With `without_label_errors` images to learn from whose labels look
-    wrong are left out, and judge nothing. The other arguments are those of all verbs; see `headstart.workflows`.
+    wrong are left out, and judge nothing. Data with several labels an image, and the `numbers` of a column, give an `OutputRun`;
+    there `minutes` bound the predicted work alone. The other arguments are those of all verbs; see `headstart.workflows`.
     """
     begun, trackers = command_begun(), trackers_named(track)
     data = EMBEDDED_SET if data is None else data
@@ -80,13 +86,29 @@ def run(
         only=only, members=members, without_label_errors=without_label_errors,
     )  # fmt: skip
     with speaking(language):
-        task = task_from(data, reading)
+        task = task_or_outputs(data, reading, numbers)
+        if isinstance(task, OutputTask):
+            return _made_of_outputs(task, request, out, {"track": track, "cluster": cluster})
         task = without_errors(task) if without_label_errors else task
         cards = cards_named(request.pretrained, task)
         request.check_for(task, cards)
         workspace = _claimed(request, task, out)
         with noting_drops(), on_cluster(cluster, task), tracked_run(trackers, workspace.folder):
             return _made(workspace, task, cards, request, begun)
+
+
+def _made_of_outputs(task: OutputTask, request: Request, out: AnyPath | None, other: dict[str, Any]) -> OutputRun:
+    """The run of a request for several labels or numbers; `other` are options that have no meaning for them."""
+    names = ("method", "settings", "members", "without_label_errors")
+    return run_of_outputs(
+        task,
+        pretrained=request.pretrained,
+        weights=request.weights,
+        minutes=request.minutes,
+        only=request.only,
+        out=out,
+        other={name: getattr(request, name) for name in names} | other,
+    )
 
 
 def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> Run:

@@ -14,10 +14,9 @@ from headstart.core.arguments import AnyPath, Paths, Texts, checked, several
 from headstart.core.errors import DataError, MissingExtraError
 from headstart.core.limit_options import USUAL, LimitOptions
 from headstart.core.progress import note
-from headstart.runs.run import Run
 from headstart.serving.limits import Limits
 from headstart.serving.placing import LOCAL
-from headstart.workflows.arguments import AnyRun, named_folder
+from headstart.workflows.arguments import AnyRun, folder_given, named_folder
 
 if TYPE_CHECKING:
     from headstart.serving.options import ServerOptions
@@ -93,7 +92,7 @@ def serve(
     from headstart.serving.options import ServerOptions  # noqa: PLC0415
 
     limits, keys = Limits.of(LimitOptions(max_megabytes, max_files, max_megapixels, queue, deadline)), _keys(api_keys, host)
-    folders = tuple(named_folder(run.folder if isinstance(run, Run) else Path(run)) for run in runs)
+    folders = tuple(named_folder(folder_given(run)) for run in runs)
     galleries = tuple(named_folder(Path(one)) for one in several(gallery))
     below, shown = (None if one is None else Path(one) for one in (corrections, show_runs))
     options = ServerOptions(

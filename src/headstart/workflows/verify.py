@@ -16,6 +16,7 @@ from headstart.planning.plan import Plan
 from headstart.runs.manifest import Manifest, hash_of_file
 from headstart.runs.provenance import images_of
 from headstart.runs.run import Run, file_of
+from headstart.runs.run_folder import check_of_classes
 from headstart.runs.verification import (
     Verification,
     VerifiedKind,
@@ -26,7 +27,7 @@ from headstart.runs.verification import (
 )
 from headstart.runs.verified_images import verified_images
 from headstart.runs.verified_places import STEPS, kind_of, verified_by_checksums, verified_place
-from headstart.workflows.arguments import AnyRun, Data, place_of
+from headstart.workflows.arguments import AnyRun, Data, folder_given, place_of
 
 NO_MANIFEST = (
     "{folder} has no manifest.json, so nothing tells what its files were: an earlier version of headstart wrote it, or it has "
@@ -47,7 +48,8 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
     data lie elsewhere now or lay in memory, those of `data`; then labels are not checked. A DataError says that the run has
     no manifest.
     """
-    run = run if isinstance(run, Run) else Run(_place(str(run)))
+    check_of_classes(folder_given(run))
+    run = run if isinstance(run, Run) else Run(_place(str(folder_given(run))))
     if (kind := kind_of(run.folder)) is not None and not _is_run(run):
         with stage("checking files"):
             found = verified_place(run.folder, kind, repair=repair)

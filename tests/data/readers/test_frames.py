@@ -151,8 +151,8 @@ def test_a_file_that_is_missing_is_left_out_and_none_at_all_is_refused(folder: P
             "frame, row 0: label = 0.37 is not a name or a whole number. Classes are wanted, not amounts.",
         ),
         (
-            {"path": ["a"], "label": [["x", "y"]]},
-            "frame: label is a column of list<item: string>, and must be one class a picture. Write one name each.",
+            {"path": ["a"], "label": [[1, 2]]},
+            "frame: label is a column of list<item: int64>, and must be one class a picture. Write one name each.",
         ),
         (
             {"path": [""], "label": ["x"]},

@@ -9,6 +9,7 @@ from headstart.core.errors import DataError, did_you_mean
 from headstart.data.built_in import built_in_names
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.images import Images
+from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 
 ARCHIVES = frozenset({".zip", ".7z", ".rar", ".gz", ".xz"})
@@ -41,6 +42,18 @@ def reader_for(place: Any) -> Reader:
         raise DataError(f"{place}: is one picture. Give the folder that holds one folder of pictures for each class.")
     known = "; ".join(sorted(kind.summary.rstrip(".") for kind in READERS.all().values() if not kind.of_objects))
     raise DataError(f"{place}: no known layout of images. Known: {known}.")
+
+
+def read_numbers(place: Any, column: str) -> RawDataset:
+    """The rows of a place with the numbers of that column in place of labels; `DataError` where the place has no columns."""
+    reader = reader_for(place)
+    if not reader.reads_columns:
+        raise DataError(
+            f'{place if isinstance(place, str) else type(place).__name__}: has no columns, and the numbers of "{column}" are to '
+            "be predicted. Give a manifest or a frame."
+        )
+    reader.numbers = column
+    return reader.read(place)
 
 
 def is_object(value: Any) -> bool:

@@ -17,12 +17,16 @@ class Reader(ABC):
         precedence: Readers are asked in descending precedence; the first that recognizes the place reads it.
         of_objects: Whether places are objects in memory, not paths or names.
         of_containers: Whether it reads pictures that lie inside of larger files.
+        reads_columns: Whether its data have columns, so that `numbers` may name one.
+        numbers: The heading of the column whose numbers are to be predicted, in place of labels; empty for labels.
         summary: One line for `headstart datasets` and for the message when no reader fits.
     """
 
     precedence: ClassVar[int] = 0
     of_objects: ClassVar[bool] = False
     of_containers: ClassVar[bool] = False
+    reads_columns: ClassVar[bool] = False
+    numbers: str = ""
     summary: ClassVar[str]
 
     resolve: Callable[[Any], Reader]

@@ -19,6 +19,7 @@ from headstart.core.types import Floats
 from headstart.data.class_names import canonical, check_distinct
 from headstart.data.column_names import columns_meant, known_name, renamed_columns
 from headstart.data.images import Embeddings as EmbeddedRows
+from headstart.data.outputs import TARGET, are_amounts, cells_of_labels, labels_in, number_in
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
@@ -55,24 +56,44 @@ class Embeddings(Reader):
                 listed = ", ".join([*arrays, *unknown]) or "none"
                 raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
         features = _checked_features(arrays["features"], where)
-        cells = {name: _checked_cells(arrays[name], name, len(features), where) for name in ARRAYS[1:] if name in arrays}
+        numbers = _predicts_numbers(arrays, meant)
+        texts = {"labels": _number_cells(arrays["labels"], where)} if numbers else {}
+        rest = [name for name in ARRAYS[1:] if name in arrays and name not in texts]
+        cells = texts | {name: _checked_cells(arrays[name], name, len(features), where) for name in rest}
         blank = [""] * len(features)
         labels = ["" if label == "-1" else label for label in cells.get("labels", blank)]
         known = [
             split_and_label(split, label, f"{where}, row {row}")
             for row, (split, label) in enumerate(zip(cells.get("split", blank), labels, strict=True))
         ]
-        check_distinct((label for _, label in known if label is not None), where)
+        told = cells_of_labels([label for _, label in known], where, numbers=numbers)
+        if not numbers:
+            check_distinct((name for label in told.labels if label is not None for name in labels_in(label)), where)
         return RawDataset(
             name=canonical(files[0].stem if files[0].stem.casefold() != "embeddings" else files[0].resolve().parent.name)
             or "data",
             images=EmbeddedRows(features, files[0].name, np.arange(len(features))),
-            labels=tuple(label for _, label in known),
+            labels=told.labels,
             splits=tuple(split for split, _ in known),
             groups=tuple(cells.get("group", ())),
             domains=tuple(cells.get("domain", ())),
-            findings=(*renamed_columns(where, meant), *ignored_columns(where, unknown, ARRAYS)),
+            findings=(*renamed_columns(where, meant), *ignored_columns(where, unknown, ARRAYS), *told.findings),
+            outputs=told.outputs,
         )
+
+
+def _predicts_numbers(arrays: dict[str, Any], meant: dict[str, str]) -> bool:
+    """Whether what stands for the labels is an array `target` of amounts."""
+    heading = next((name for name, word in meant.items() if word == "labels"), "")
+    if not known_name(heading, (TARGET,)):
+        return False
+    return are_amounts([text_of(value) for value in np.asarray(arrays["labels"], dtype=object).ravel().tolist()])
+
+
+def _number_cells(values: Any, where: str) -> list[str]:
+    """Numbers as text, one a row; empty where there is none."""
+    cells = [text_of(value) for value in np.asarray(values, dtype=object).ravel().tolist()]
+    return [cell and repr(number_in(cell, f"{where}, row {row}")) for row, cell in enumerate(cells)]
 
 
 def _files(place: str) -> list[Path]:

@@ -32,13 +32,14 @@ class Frames(Reader):
     """
 
     of_objects = True
+    reads_columns = True
     summary: ClassVar[str] = "in Python: a frame of pandas or polars, with the columns of a manifest or with pictures as bytes"
 
     def recognizes(self, place: Any) -> bool:
         return hasattr(place, "__arrow_c_stream__") and hasattr(place, "columns")  # a single column has none
 
     def read(self, place: Any) -> RawDataset:
-        return raw_of_table(arrow_table(place), NAME, needs_labels=True)
+        return raw_of_table(arrow_table(place), NAME, needs_labels=True, numbers=self.numbers)
 
     def read_unsorted(self, place: Any) -> RawDataset:
         return raw_of_table(arrow_table(place), NAME, needs_labels=False)
@@ -68,15 +69,18 @@ def _plain(cell: Any) -> Any:
     return os.fspath(cell) if isinstance(cell, os.PathLike) else cell
 
 
-def raw_of_table(table: pa.Table, name: str, split: str = "", *, needs_labels: bool) -> RawDataset:
-    """The rows of a table with a column of paths, or of pictures as bytes; `split` is that of all, where no column tells it."""
+def raw_of_table(table: pa.Table, name: str, split: str = "", *, needs_labels: bool, numbers: str = "") -> RawDataset:
+    """The rows of a table with a column of paths, or of pictures as bytes; `split` is that of all, where no column tells it.
+
+    `numbers` is the heading of numbers to predict, in place of labels.
+    """
     column = _picture_column(table, name)
     if column is not None:
-        rest = table_beside(table.drop_columns([column]), name, table.num_rows, needs_labels=needs_labels)
+        rest = table_beside(table.drop_columns([column]), name, table.num_rows, needs_labels=needs_labels, numbers=numbers)
         images = MixedImages(_Cells(table.column(column), name), np.arange(table.num_rows), name)
         return raw_with(images, told_of(rest, split), name, name, headings_read(rest))
     required = ("path", "label") if needs_labels else ("path",)
-    found = table_of(name, *cells_of(table, name), (*COLUMNS, IS_VALID), required)
+    found = table_of(name, *cells_of(table, name, numbers), (*COLUMNS, IS_VALID), required, numbers)
     paths = local_files(found.columns["path"])
     rows = picture_rows(found, paths.__getitem__, split, RELATIVE)
     return raw_of(rows, name, name, OF_FRAME, headings_read(found))

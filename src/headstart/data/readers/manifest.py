@@ -25,6 +25,7 @@ class Manifest(Reader):
     """A .csv, .tsv or .parquet file, a folder that holds a manifest with one of these endings, or a table beside pictures."""
 
     precedence = 20
+    reads_columns = True
     summary: ClassVar[str] = "manifest.csv or .parquet with the columns path,label[,split][,group][,domain]"
 
     def recognizes(self, place: str) -> bool:
@@ -44,7 +45,7 @@ class Manifest(Reader):
         rows: list[PictureRow] = []
         findings: list[Finding] = []
         for file, split in zip(files, splits or [""], strict=True):
-            table = read_table(file, (*COLUMNS, IS_VALID), required)
+            table = read_table(file, (*COLUMNS, IS_VALID), required, self.numbers)
             elsewhere = fetch_named(file, table.columns["path"])
             pictures, found = located(file, table.columns["path"], elsewhere)
             rows += picture_rows(table, pictures.path, split, "relative to the manifest")

@@ -1,0 +1,143 @@
+"""Outputs: data that give an image several labels, or a number, in place of one class; refused where one class is wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from headstart.core.errors import DataError, did_you_mean
+from headstart.core.findings import Finding
+from headstart.data.class_names import canonical
+
+if TYPE_CHECKING:
+    from headstart.data.raw_dataset import RawDataset
+
+Outputs: TypeAlias = Literal["", "several_labels", "numbers"]
+"""What the labels of rows are: one class each, several labels each, or a number each."""
+SEPARATOR = ";"
+"""Between the labels of an image; alone it says that the image shows none of the classes."""
+TARGET = "target"
+"""The column of the numbers to predict."""
+MOSTLY = 0.5
+"""Share of cells that must be numbers with a fraction for a column `target` to be read as numbers. Chosen, not measured."""
+MEANT = {"several_labels": "several labels", "numbers": "numbers"}
+COMMANDS = "`run`, `inspect`, `rank`, `predict`, `evaluate`, `report`, `export` and `serve`"
+
+
+class SeveralOutputsError(DataError):
+    """Data with several labels or with numbers, where one class an image is wanted.
+
+    Args:
+        raw: The rows, for who takes such data.
+    """
+
+    def __init__(self, raw: RawDataset) -> None:
+        super().__init__(
+            f"{raw.name} holds {MEANT[raw.outputs]}, and one class an image is wanted here. {COMMANDS} take such data."
+        )
+        self.raw = raw
+
+
+class Cells(NamedTuple):
+    """What the labels of rows are, the labels in one spelling, and what is to be said of them."""
+
+    outputs: Outputs
+    labels: tuple[str | None, ...]
+    findings: tuple[Finding, ...]
+
+
+def check_one_class(raw: RawDataset) -> None:
+    """Refuse rows with several labels or with numbers: `SeveralOutputsError`."""
+    if raw.outputs:
+        raise SeveralOutputsError(raw)
+
+
+def labels_in(cell: str) -> tuple[str, ...]:
+    """The labels that a cell holds, each once, sorted; none for a lone separator.
+
+    >>> labels_in("dog; cat;dog"), labels_in(";")
+    (('cat', 'dog'), ())
+    """
+    return tuple(sorted({name for piece in cell.split(SEPARATOR) if (name := canonical(piece))}))
+
+
+def number_in(cell: str, where: str) -> float:
+    """The number that a cell holds; a `DataError`, which names the row as `where`, for any other text, nan and infinity."""
+    number = _number(cell)
+    if number is None:
+        raise DataError(f'{where}: target = "{cell}" is not a number. Write one, such as 37.5, or leave the cell empty.')
+    if not math.isfinite(number):
+        raise DataError(f'{where}: target = "{cell}" is not a finite number. Correct it, or leave the cell empty.')
+    return number
+
+
+def are_amounts(cells: Sequence[str]) -> bool:
+    """Whether most cells that are not empty are numbers with a fraction, so that they are no classes."""
+    given = [cell for cell in cells if cell]
+    numbers = [number for cell in given if (number := _number(cell)) is not None and math.isfinite(number)]
+    return bool(given) and sum(not number.is_integer() for number in numbers) > MOSTLY * len(given)
+
+
+def with_numbers(meant: Mapping[str, str], cells_of: Callable[[str], Sequence[str]], asked: str, place: str) -> dict[str, str]:
+    """The known column that each heading means, once it is decided which one holds numbers to predict.
+
+    That is the one that was asked for. Otherwise it is a column `target` that holds amounts, where no other column holds classes;
+    a column `target` of other cells holds classes.
+
+    Args:
+        meant: The known column by heading.
+        cells_of: The cells of a column by its heading; a `KeyError` where there is none of that heading.
+        asked: The heading that was asked for; empty where none was.
+        place: The file, for messages.
+
+    Returns:
+        The known column by heading.
+
+    Raises:
+        DataError: There is no column of the heading that was asked for.
+    """
+    others = {name: word for name, word in meant.items() if word not in ("label", TARGET)}
+    if asked:
+        try:
+            cells_of(asked)
+        except KeyError:
+            raise DataError(
+                f'{place}: has no column "{asked}", whose numbers are to be predicted.{did_you_mean(asked, meant)} Name one '
+                "of its columns."
+            ) from None
+        return others | {asked: TARGET}
+    heading = next((name for name, word in meant.items() if word == TARGET), None)
+    if heading is None:
+        return dict(meant)
+    classes = {name: word for name, word in meant.items() if word == "label"}
+    if classes:
+        return others | classes
+    return others | {heading: TARGET if are_amounts(cells_of(heading)) else "label"}
+
+
+def cells_of_labels(labels: Sequence[str | None], place: str, *, numbers: bool) -> Cells:
+    """What labels are, by their spelling: numbers where that is known, and several an image where one holds a separator."""
+    if numbers:
+        title = f"A column of {Path(place).name} is read as numbers to predict."
+        advice = "If it holds classes, call it label."
+        return Cells("numbers", tuple(labels), (Finding.info("predicts-numbers", title, advice),))
+    if not any(label is not None and SEPARATOR in label for label in labels):
+        return Cells("", tuple(labels), ())
+    found = [None if label is None else labels_in(label) for label in labels]
+    several = sum(one is not None and len(one) > 1 for one in found)
+    none = sum(one == () for one in found)
+    title = f'Labels of {Path(place).name} are read as several an image, with ";" between them ({several} images have several).'
+    advice = (
+        'A lone ";" means none of the classes, an empty cell that the labels are unknown. Rename a class that is named with ";".'
+    )
+    finding = Finding.info("several-labels", title, advice, several=several, none=none)
+    return Cells("several_labels", tuple(None if one is None else SEPARATOR.join(one) or SEPARATOR for one in found), (finding,))
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None

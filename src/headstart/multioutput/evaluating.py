@@ -1,0 +1,113 @@
+"""How good a model of outputs is: every metric with its interval, beside what is best said without any image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from headstart.core.types import Floats
+from headstart.data.images import ImageSet
+from headstart.multioutput.comparing import mean_gain
+from headstart.multioutput.cross_validation import ValidatedOutputs, calibration_parts
+from headstart.multioutput.intervals import LEVEL, CrossConformal
+from headstart.multioutput.metrics import estimates_of
+from headstart.multioutput.metrics.mean_average_precision import MeanAveragePrecision
+from headstart.multioutput.metrics.micro_f1 import MicroF1
+from headstart.multioutput.model import OutputModel
+from headstart.multioutput.predictions import OutputPredictions
+from headstart.multioutput.records import OutputEvaluation, OutputRow
+from headstart.multioutput.task import OutputTask
+
+OUT_OF_FOLD = "out of fold"
+
+
+def predictions_of(model: OutputModel, images: ImageSet, targets: Floats) -> OutputPredictions:
+    """What a model says about images, with intervals where it gives some; `targets` are [sample, output]."""
+    values = model.values(images)
+    made = OutputPredictions(
+        names=tuple(images.images.name(row) for row in range(len(images))),
+        outputs=model.outputs,
+        targets=targets,
+        values=values,
+        groups=images.groups,
+        thresholds=np.tile(model.thresholds, (len(values), 1)),
+    )
+    if model.residuals is None:
+        return made
+    low, high = model.intervals(images, LEVEL)
+    return replace(made, low=low, high=high)
+
+
+def out_of_fold_predictions(task: OutputTask, chosen: ValidatedOutputs) -> OutputPredictions:
+    """What the chosen candidate said about held-out images; their intervals are made of the residuals of other folds."""
+    made = chosen.predictions(task)
+    if task.kind.noun == "labels":
+        return made
+    residuals = np.abs(made.values - made.targets)
+    low, high = np.empty_like(made.values), np.empty_like(made.values)
+    for own in calibration_parts(task, chosen.held_out):
+        rest = np.setdiff1d(np.arange(len(made)), own)
+        conformal = CrossConformal(residuals[rest], np.zeros(len(rest), np.int64))
+        low[own], high[own] = conformal.interval(made.values[own][None], LEVEL)
+    return replace(made, low=low, high=high)
+
+
+def evaluated_on(model: OutputModel, predictions: OutputPredictions, known: Floats, name: str) -> OutputEvaluation:
+    """The evaluation of predictions of other data; `known` are targets of the run [sample, output], `name` that of the data."""
+    protocol = f"{len(predictions):,} labeled images of {name}, intervals by a bootstrap over groups of images."
+    return evaluated(model, predictions, known, name, protocol)
+
+
+def evaluated(model: OutputModel, predictions: OutputPredictions, known: Floats, split: str, protocol: str) -> OutputEvaluation:
+    """The evaluation of those predictions.
+
+    Args:
+        model: Whose predictions they are.
+        predictions: What it said.
+        known: Targets, [sample, output], that tell what is best said without images.
+        split: What was evaluated.
+        protocol: How, in one sentence.
+
+    Returns:
+        The evaluation.
+    """
+    kind, name = model.kind, model.kind.name()
+    values, scaling = kind.constant(known), kind.scaling(known)
+    constant = predictions.with_constant(values, kind.thresholds(np.tile(values, (len(known), 1)), known))
+    own, other = (kind.row_losses(one.values, one.targets, scaling) for one in (predictions, constant))
+    return OutputEvaluation(
+        kind=name,
+        split=split,
+        num_images=len(predictions),
+        metrics=estimates_of(name, predictions),
+        without_images=estimates_of(name, constant),
+        gain_over_none=mean_gain(own, other, predictions.groups, 0),
+        per_output=_rows(predictions) if kind.noun == "labels" else (),
+        protocol=protocol,
+        guarantee="" if model.residuals is None else model.residuals.guarantee(LEVEL),
+    )
+
+
+def _rows(predictions: OutputPredictions) -> tuple[OutputRow, ...]:
+    return tuple(_row(predictions, place, name) for place, name in enumerate(predictions.outputs))
+
+
+def _row(predictions: OutputPredictions, place: int, name: str) -> OutputRow:
+    column = slice(place, place + 1)
+    alone = replace(
+        predictions,
+        outputs=(name,),
+        **{part: getattr(predictions, part)[:, column] for part in ("targets", "values", "thresholds")},
+    )
+    said, true = alone.said[:, 0], alone.targets[:, 0] > 0
+    support, right = int(true.sum()), int((said & true).sum())
+    return OutputRow(
+        name=name,
+        support=support,
+        average_precision=MeanAveragePrecision().estimate(alone),
+        f1=MicroF1().estimate(alone) if support else None,
+        precision=right / max(int(said.sum()), 1),
+        recall=right / max(support, 1),
+        threshold=float(alone.thresholds.mean()),
+    )

@@ -1,0 +1,37 @@
+"""RunFolder: a folder of a run of whatever kind, and what tells the kinds apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.core.errors import DataError
+
+MODEL_FOLDER = "model"
+OUTPUT_MODEL = "outputs.json"
+"""In the folder of a model of several labels an image, or of numbers: what it is made of."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder of a run of whatever kind.
+
+    Attributes:
+        folder: Where it lies.
+    """
+
+    folder: Path
+
+
+def holds_outputs(folder: Path) -> bool:
+    """Whether a folder holds a run of several labels an image, or of numbers."""
+    return (folder / MODEL_FOLDER / OUTPUT_MODEL).exists()
+
+
+def check_of_classes(folder: Path) -> None:
+    """Refuse a run of several labels or numbers where one of classes is wanted: `DataError`."""
+    if holds_outputs(folder):
+        raise DataError(
+            f"{folder} is a run of several labels an image, or of numbers, and one of classes is wanted. `predict`, `evaluate`, "
+            "`report`, `export` and `serve` take such runs."
+        )

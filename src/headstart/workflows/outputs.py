@@ -1,0 +1,105 @@
+"""Several labels and numbers: what the verbs do with data and runs of such outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.backbones.pretrained import Names
+from headstart.core.arguments import AnyPath
+from headstart.core.errors import DataError
+from headstart.core.prediction_rows import PredictionRows
+from headstart.core.records import write_atomically
+from headstart.core.types import UNLABELED, Integers
+from headstart.data.given_images import GivenImages
+from headstart.data.images import ImageSet
+from headstart.data.outputs import MEANT
+from headstart.data.raw_dataset import RawDataset
+from headstart.data.readers import read_numbers, reader_for
+from headstart.data.scan import scan
+from headstart.multioutput.evaluating import evaluated_on, predictions_of
+from headstart.multioutput.making import OutputRequest, run_outputs
+from headstart.multioutput.predicting import predict_outputs
+from headstart.multioutput.records import OutputEvaluation
+from headstart.multioutput.reporting import report_values
+from headstart.multioutput.run import OutputRun
+from headstart.multioutput.task import OutputTask
+from headstart.report.pages import page_of
+from headstart.runs.workspace import REPORT
+from headstart.workflows.arguments import AnyRun, Data, many, place_of
+from headstart.workflows.rank import cards_named
+from headstart.workflows.task_given import refuse
+
+
+def run_of_outputs(
+    task: OutputTask,
+    *,
+    pretrained: Names,
+    weights: str,
+    minutes: float | None,
+    only: str | None,
+    out: AnyPath | None,
+    other: dict[str, Any],
+) -> OutputRun:
+    """The whole chain for several labels or numbers, with its report; `other` are options that have no meaning for them."""
+    refuse(task.kind.noun, other)
+    request = OutputRequest(
+        place=task.images.place,
+        kind=task.kind.name(),
+        numbers=task.column,
+        pretrained=many(pretrained),
+        weights=weights,
+        only=only,
+        seed=task.images.seed,
+        test=task.images.test_share,
+        targets=task.fingerprint,
+    )
+    run = run_outputs(task, cards_named(pretrained, task.images), request, out, minutes)
+    report_of_outputs(run)
+    return run
+
+
+def report_of_outputs(run: OutputRun) -> Path:
+    """The file of the run's report, written again."""
+    path = run.folder / REPORT
+    write_atomically(path, page_of("outputs", **report_values(run)))
+    return path
+
+
+def predict_with_outputs(run: AnyRun, images: GivenImages, interval: float | None, other: dict[str, Any]) -> PredictionRows:
+    """What a run of outputs says about images; `other` are options that have no meaning for it."""
+    loaded = OutputRun.load(run)
+    refuse(loaded.model.kind.noun, other)
+    return predict_outputs(loaded.model, images, interval)
+
+
+def evaluate_outputs(run: AnyRun, data: Data | None) -> OutputEvaluation:
+    """The evaluation of a run of outputs, or that of its model on the labeled images of other data."""
+    loaded = OutputRun.load(run)
+    if data is None:
+        return loaded.evaluation
+    model, place = loaded.model, place_of(data)
+    raw = read_numbers(place, loaded.summary.column) if loaded.summary.column else reader_for(place).read(place)
+    kind = model.kind
+    if raw.outputs != kind.name() and not (raw.outputs == "" and kind.noun == "labels"):
+        raise DataError(
+            f"{raw.name} holds {MEANT.get(raw.outputs, 'classes')}, and the run predicts {kind.noun}. Give such data."
+        )
+    wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")
+    problems = scan(raw.images).problems
+    labeled = [row for row, label in enumerate(raw.labels) if label is not None and raw.splits[row] in wanted]
+    rows = np.array([row for row in labeled if not problems[row]], np.int64)
+    if not len(rows):
+        raise DataError(f"{raw.name} holds no readable image with {kind.noun}. Evaluate on labeled images.")
+    images = ImageSet(raw.images.take(rows), (), np.full(len(rows), UNLABELED, np.int64), _groups_of(raw, rows))
+    targets = kind.targets([str(raw.labels[row]) for row in rows], model.outputs)
+    predictions = predictions_of(model, images, targets)
+    return evaluated_on(model, predictions, loaded.predictions.targets, raw.name)
+
+
+def _groups_of(raw: RawDataset, rows: Integers) -> Integers:
+    """The number of each row's group; a row without one is its own."""
+    names = [raw.groups[row] or f"row {row}" for row in rows]
+    return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.data.outputs import SeveralOutputsError, are_amounts, labels_in, number_in
+from headstart.data.readers import read_numbers, reader_for
+from headstart.data.reading import read_task
+from headstart.workflows.evaluate import images_to_evaluate
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in "abcd":
+        Image.new("RGB", (2, 2)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def read(folder: Path, *lines: str):
+    (folder / "m.csv").write_text("\n".join(lines))
+    return reader_for(str(folder / "m.csv")).read(str(folder / "m.csv"))
+
+
+@pytest.mark.parametrize("heading", ["label", "labels", "class"])
+def test_cells_with_a_separator_are_several_labels(folder, heading):
+    raw = read(folder, f"path,{heading}", "a.png,dog; cat", "b.png,cat", "c.png,;", "d.png,")
+    assert (raw.outputs, raw.labels, raw.splits[3]) == ("several_labels", ("cat;dog", "cat", ";", None), "unlabeled")
+    finding = raw.findings[-1]
+    assert (finding.code, finding.evidence) == ("several-labels", {"several": 1, "none": 1})
+    assert finding.title == 'Labels of m.csv are read as several an image, with ";" between them (1 images have several).'
+
+
+def test_single_labels_stay_classes(folder):
+    assert read(folder, "path,labels", "a.png,cat", "b.png,dog").outputs == ""
+
+
+def test_a_list_of_labels_in_a_frame_is_several_labels(folder):
+    paths = [str(folder / f"{name}.png") for name in "abc"]
+    frame = pa.table({"path": paths, "label": [["cat", "dog"], ["dog"], []]})
+    assert reader_for(frame).read(frame).labels == ("cat;dog", "dog", ";")
+    frame = pa.table({"path": paths, "label": [["a;b"], ["dog"], []]})
+    with pytest.raises(DataError, match=r"frame, row 0: a label is 'a;b', and labels are names without \";\". Rename it."):
+        reader_for(frame).read(frame)
+
+
+def test_amounts_in_target_are_numbers_and_whole_numbers_are_classes(folder):
+    raw = read(folder, "path,target", "a.png,1.5", "b.png,2", "c.png,-0.25", "d.png,")
+    assert (raw.outputs, raw.labels) == ("numbers", ("1.5", "2.0", "-0.25", None))
+    assert [finding.code for finding in raw.findings] == ["predicts-numbers"]
+    assert read(folder, "path,target", "a.png,1", "b.png,2").outputs == ""
+
+
+def test_a_column_label_wins_over_target(folder):
+    raw = read(folder, "path,label,target", "a.png,cat,1.5", "b.png,dog,2.5")
+    assert (raw.outputs, raw.labels, [finding.code for finding in raw.findings]) == ("", ("cat", "dog"), ["ignored-columns"])
+
+
+def test_the_numbers_of_a_named_column_are_read(folder):
+    (folder / "m.csv").write_text("path,label,age\na.png,cat,3\nb.png,dog,4\n")
+    raw = read_numbers(str(folder / "m.csv"), "age")
+    assert (raw.outputs, raw.labels) == ("numbers", ("3.0", "4.0"))
+    with pytest.raises(DataError) as caught:
+        read_numbers(str(folder / "m.csv"), "dose")
+    assert str(caught.value) == (
+        f'{folder}/m.csv: has no column "dose", whose numbers are to be predicted. Name one of its columns.'
+    )
+    with pytest.raises(DataError) as caught:
+        read_numbers("digits", "age")
+    assert str(caught.value) == (
+        'digits: has no columns, and the numbers of "age" are to be predicted. Give a manifest or a frame.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ("old", 'm, line 3: target = "old" is not a number. Write one, such as 37.5, or leave the cell empty.'),
+        ("nan", 'm, line 3: target = "nan" is not a finite number. Correct it, or leave the cell empty.'),
+        ("-inf", 'm, line 3: target = "-inf" is not a finite number. Correct it, or leave the cell empty.'),
+    ],
+)
+def test_what_is_no_number_is_refused_with_its_row(cell, sentence):
+    with pytest.raises(DataError) as caught:
+        number_in(cell, "m, line 3")
+    assert str(caught.value) == sentence
+
+
+def test_a_row_without_a_number_among_numbers_is_refused(folder):
+    with pytest.raises(DataError, match=r'm.csv, line 4: target = "old" is not a number'):
+        read(folder, "path,target", "a.png,1.5", "b.png,2.5", "c.png,old")
+
+
+def test_a_column_of_amounts_under_another_name_is_offered(folder):
+    with pytest.raises(DataError, match=r"rename or add one\. To predict the numbers in weight, give --numbers weight."):
+        read(folder, "path,weight", "a.png,1.5", "b.png,2.5")
+
+
+def test_labels_and_amounts_of_cells():
+    assert labels_in(" cat ;dog;;cat") == ("cat", "dog")
+    assert are_amounts(["1.5", "", "2.25", "x"])
+    assert not are_amounts(["1", "2.5", "3"])
+    assert not are_amounts([""])
+
+
+def test_such_data_are_refused_where_one_class_is_wanted(folder):
+    read(folder, "path,labels", "a.png,dog;cat", "b.png,cat")
+    place = str(folder / "m.csv")
+    sentence = (
+        "m holds several labels, and one class an image is wanted here. `run`, `inspect`, `rank`, `predict`, `evaluate`, "
+        "`report`, `export` and `serve` take such data."
+    )
+    for call in (
+        lambda: read_task(place),
+        lambda: read_task("digits", sources=place),
+        lambda: read_task(place, leave_domain_out=True),
+        lambda: images_to_evaluate(None, place),
+    ):
+        with pytest.raises(SeveralOutputsError) as caught:
+            call()
+        assert str(caught.value) == sentence

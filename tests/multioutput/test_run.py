@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import headstart
+from headstart.core.errors import DataError, PlanError
+from headstart.multioutput.model import OutputModel
+from headstart.multioutput.reading import read_outputs
+from headstart.multioutput.run import OutputRun
+
+
+@pytest.fixture(scope="module")
+def runs(vectors, tmp_path_factory) -> dict[str, OutputRun]:
+    folder = tmp_path_factory.mktemp("runs")
+    return {kind: headstart.run(place, out=folder / kind, test=0.3) for kind, place in vectors.items()}
+
+
+def refused(error: type[Exception], call) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "metric", "least"), [("several_labels", "mean_average_precision", 0.9), ("numbers", "r2", 0.9)])
+def test_a_run_beats_no_image_and_is_judged_by_its_sealed_test(runs, kind, metric, least):
+    evaluation = runs[kind].evaluation
+    assert (evaluation.split, evaluation.kind) == ("test", kind)
+    assert evaluation.num_images == runs[kind].summary.num_test > 20
+    assert evaluation.metrics[metric].value > least > evaluation.without_images[metric].value + 0.3
+    assert evaluation.gain_over_none.low > 0
+    assert runs[kind].decision.verdict == "not judged"  # vectors have no side without transfer
+
+
+def test_a_finished_run_is_read_and_another_request_refused(runs, vectors):
+    run = runs["numbers"]
+    before = (run.folder / "result.json").stat().st_mtime_ns
+    again = headstart.run(vectors["numbers"], out=run.folder, test=0.3)
+    assert again.result == run.result
+    assert (run.folder / "result.json").stat().st_mtime_ns == before
+    assert "holds a run of another request" in refused(PlanError, lambda: headstart.run(vectors["numbers"], out=run.folder))
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(runs, vectors, tmp_path):
+    shutil.copytree(runs["several_labels"].folder, tmp_path / "run")
+    for name in ("result.json", "evaluation.json", "predictions.parquet"):
+        (tmp_path / "run" / name).unlink()
+    shutil.rmtree(tmp_path / "run" / "model")
+    again = headstart.run(vectors["several_labels"], out=tmp_path / "run", test=0.3)
+    assert again.evaluation == runs["several_labels"].evaluation
+
+
+def test_out_of_fold_stands_for_a_test_that_is_not_there(vectors, tmp_path):
+    run = headstart.run(vectors["numbers"], out=tmp_path / "run")
+    assert (run.evaluation.split, run.evaluation.num_images) == ("out of fold", 97)
+    assert 0.8 < run.evaluation.metrics["interval_coverage"].value < 0.97
+    assert run.evaluation.protocol.startswith("97 labeled images, each predicted by a model that was fitted without it (5 folds)")
+
+
+def test_predictions_of_labels(runs, vectors):
+    features = np.load(vectors["several_labels"])["features"]
+    rows = headstart.predict(runs["several_labels"], features[:5])
+    model = runs["several_labels"].model
+    for row in rows:
+        assert set(row) == {"path", "labels", "probs"}
+        least = dict(zip(model.outputs, model.thresholds, strict=True))
+        assert set(row["labels"]) == {name for name, value in row["probs"].items() if value >= least[name]}
+    assert headstart.predict(runs["several_labels"], vectors["several_labels"])[2]["probs"] == rows[2]["probs"]
+
+
+def test_intervals_grow_with_their_level_and_hold_the_number(runs, vectors):
+    features = np.load(vectors["numbers"])["features"]
+    widths = []
+    for level in (0.5, 0.9):
+        rows = headstart.predict(runs["numbers"], features[:7], interval=level)
+        assert all(row["interval"]["low"] < row["value"] < row["interval"]["high"] for row in rows)
+        assert {row["interval"]["level"] for row in rows} == {level}
+        widths.append(np.mean([row["interval"]["high"] - row["interval"]["low"] for row in rows]))
+    assert widths[0] < widths[1]
+
+
+def test_a_model_predicts_after_it_was_saved_as_before(runs, tmp_path, vectors):
+    model, images = runs["numbers"].model, read_outputs(vectors["numbers"]).images.labeled
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(OutputModel.load(tmp_path / "model").values(images), model.values(images))
+    (tmp_path / "model" / "outputs.safetensors").write_bytes(b"")
+    assert "holds no whole model" in refused(DataError, lambda: OutputModel.load(tmp_path / "model"))
+
+
+def test_other_data_are_evaluated(runs, vectors):
+    found = headstart.evaluate(runs["numbers"], vectors["numbers"])
+    assert (found.num_images, found.split) == (97, "numbers")
+    assert found.metrics["r2"].value > 0.9
+    assert refused(DataError, lambda: headstart.evaluate(runs["numbers"], vectors["several_labels"])) == (
+        "several_labels holds several labels, and the run predicts numbers. Give such data."
+    )
+
+
+def test_verbs_for_classes_refuse_such_runs_and_data_in_one_sentence(runs, vectors):
+    folder = runs["numbers"].folder
+    sentence = (
+        f"{folder} is a run of several labels an image, or of numbers, and one of classes is wanted. `predict`, `evaluate`, "
+        "`report`, `export` and `serve` take such runs."
+    )
+    place = vectors["numbers"]
+    for call in (
+        lambda: headstart.compare(folder, folder),
+        lambda: headstart.adjust(folder),
+        lambda: headstart.extend(runs["numbers"], place),
+        lambda: headstart.watch(folder, place),
+        lambda: headstart.stress(folder),
+        lambda: headstart.push(folder, folder / "repository"),
+        lambda: headstart.verify(folder),
+        lambda: headstart.track(folder, "tensorboard"),
+        lambda: headstart.Run.load(folder),
+    ):
+        assert refused(DataError, call) == sentence
+    for call in (
+        lambda: headstart.decide(place),
+        lambda: headstart.fit(place, method="ridge"),
+        lambda: headstart.label(place, place),
+        lambda: headstart.embed(place, folder / "e.npz"),
+    ):
+        assert refused(DataError, call).startswith("numbers holds numbers, and one class an image is wanted here.")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"method": "ridge"}, "method"),
+        ({"members": 2}, "members"),
+        ({"per_class": 3}, "per_class"),
+        ({"track": "mlflow"}, "track"),
+    ],
+)
+def test_options_for_classes_are_refused(vectors, tmp_path, options, name):
+    if name == "track":
+        pytest.importorskip("mlflow")
+    said = refused(PlanError, lambda: headstart.run(vectors["numbers"], out=tmp_path / "run", **options))
+    assert said == f"{name} is for one class an image, and numbers are predicted here. Leave it out."
+
+
+def test_predict_options_for_classes_and_for_numbers_are_refused(runs, tmp_path, vectors):
+    assert refused(PlanError, lambda: headstart.predict(runs["numbers"], np.zeros((1, 11)), sets=0.9)) == (
+        "sets is for one class an image, and numbers are predicted here. Leave it out."
+    )
+    assert refused(DataError, lambda: headstart.predict(runs["several_labels"], np.zeros((1, 11)), interval=0.9)) == (
+        "Prediction intervals are for numbers, and this run predicts labels, with a probability each."
+    )
+    features, labels = np.random.default_rng(0).normal(size=(20, 3)), np.tile(["a", "b"], 10)
+    np.savez(tmp_path / "classes.npz", features=features, labels=labels)
+    run = headstart.run(tmp_path / "classes.npz", out=tmp_path / "classes")
+    assert refused(PlanError, lambda: headstart.predict(run, features, interval=0.9)) == (
+        "interval is for a run that predicts numbers, and this one predicts classes. Ask for sets instead."
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"target": np.full(20, 1.5)}, "every target is 1.5, so that there is nothing to learn. Give images that differ."),
+        ({"target": np.arange(6) + 0.5}, "6 readable images have numbers to learn from, and 10 are needed. Label more."),
+        ({"labels": np.array(["a;b"] * 20)}, "every label is on all images or on none, so that there is nothing to learn."),
+        ({"labels": np.array([";", *(f"a{row};" for row in range(11))])}, "no label is on 2 images to learn from."),
+    ],
+    ids=["constant", "few", "all alike", "each once"],
+)
+def test_targets_that_teach_nothing_are_refused(tmp_path, told, sentence):
+    count = len(next(iter(told.values())))
+    np.savez(tmp_path / "d.npz", features=np.random.default_rng(1).normal(size=(count, 3)), **told)
+    assert sentence in refused(DataError, lambda: read_outputs(str(tmp_path / "d.npz")))
+
+
+def test_rare_labels_are_left_out_and_unlabeled_images_are_not_used(tmp_path):
+    labels = np.array(["a;b", "a", "b", ";"] * 5 + ["a;rare", ""])
+    np.savez(tmp_path / "d.npz", features=np.random.default_rng(1).normal(size=(22, 3)), labels=labels)
+    task = read_outputs(str(tmp_path / "d.npz"))
+    assert (task.outputs, len(task.targets), task.summary().counts) == (("a", "b"), 21, (11, 10))
+    assert [finding.code for finding in task.findings] == ["several-labels", "rare-labels", "unlabeled-unused"]
+    assert task.findings[1].title == 'Labels of fewer than 2 images to learn from are not learned: "rare".'
+
+
+def test_groups_are_whole_in_folds_and_the_test(tmp_path):
+    rng = np.random.default_rng(2)
+    groups = np.repeat([f"g{number}" for number in range(30)], 3)
+    np.savez(tmp_path / "d.npz", features=rng.normal(size=(90, 3)), target=rng.normal(size=90), group=groups)
+    task = read_outputs(str(tmp_path / "d.npz"), test=0.2)
+    assert not set(task.images.labeled.groups) & set(task.images.test.groups)
+    for fold in task.images.folds:
+        assert not set(task.images.labeled.groups[fold.fit]) & set(task.images.labeled.groups[fold.held_out])
+    assert len(task.targets) == len(task.images.labeled)
+    assert len(task.hidden_targets) == len(task.images.test) > 10
+
+
+def test_the_command_line_runs_predicts_evaluates_and_reports(vectors, tmp_path, headstart_command):
+    folder = tmp_path / "run"
+    assert headstart_command("run", vectors["numbers"], "--out", folder).code == 0
+    assert "Numbers  from" in headstart_command("inspect", vectors["numbers"]).out
+    assert headstart_command("rank", vectors["several_labels"]).code == 0
+    shown = headstart_command("predict", folder, vectors["numbers"], "--interval", "0.5").out
+    assert "interval" in shown
+    made = headstart_command("predict", folder, vectors["numbers"], "--out", tmp_path / "rows.csv")
+    assert (made.code, made.err.strip().splitlines()[-1]) == (0, f"{tmp_path}/rows.csv: 97 rows")
+    with Path(tmp_path / "rows.csv").open() as stream:
+        assert list(next(csv.DictReader(stream))) == ["path", "value", "level", "low", "high", "error"]
+    evaluated = json.loads(headstart_command("evaluate", folder, "--json").out)
+    assert evaluated["kind"] == "numbers"
+    assert "coverage at 90 %" in headstart_command("evaluate", folder).out
+    (folder / "report.html").unlink()
+    assert headstart_command("report", folder).code == 0
+    assert "Predicted against true numbers" in (folder / "report.html").read_text()
+    refusal = headstart_command("predict", folder, vectors["numbers"], "--sets", "0.9")
+    assert (refusal.code, refusal.err.strip()) == (
+        2, "error: sets is for one class an image, and numbers are predicted here. Leave it out."
+    )  # fmt: skip
