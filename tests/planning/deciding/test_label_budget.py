@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from headstart.core.steps import Steps
-from headstart.core.types import UNLABELED
-from headstart.data.images import Embeddings, ImageSet
 from headstart.planning.deciding import label_budget as module
 from headstart.planning.deciding import unlabeled_gain
 from headstart.planning.deciding.decide import decide
+from headstart.planning.deciding.learning_curve import fit_curve
 from headstart.planning.deciding.options import Options
 
 
 @pytest.fixture
 def decided(tmp_path, vectors, ranking):
-    """The decision about vectors without a test, some of them unlabeled where that is asked for."""
+    """The decision about vectors, of which those of the test are unlabeled where that is asked for."""
 
-    def call(num_unlabeled: int = 0, **options):
-        task = replace(vectors(), test=None)
-        if num_unlabeled:
-            rows = np.random.default_rng(5).normal(size=(num_unlabeled, task.train.images.vectors().shape[1])).astype(np.float32)
-            free = Embeddings(rows, "free", np.arange(num_unlabeled))
-            unknown = np.full(num_unlabeled, UNLABELED)
-            task = replace(task, unlabeled=ImageSet(free, task.classes, unknown, 10_000 + np.arange(num_unlabeled)))
+    def call(*, unlabeled: bool = False, **options):
+        task = vectors()
+        task = replace(task, test=None, unlabeled=task.test.without_labels() if unlabeled else None)
         return decide(task, ranking(), Options(**options), Steps(tmp_path / "steps"), minutes=1)[0]
 
     return call
@@ -55,8 +49,26 @@ def test_heads_that_take_too_long_are_refitted_to_smaller_parts_and_nothing_is_h
 
 
 def test_unlabeled_images_that_there_are_are_judged_by_the_candidates(decided):
-    curve = decided(num_unlabeled=37).curve
-    if curve.unlabeled is None:
-        assert curve.no_unlabeled == "no method that learns from the unlabeled images was fitted"
-    else:
-        assert (curve.unlabeled.hidden, curve.unlabeled.num_unlabeled) == (False, 37)
+    decision = decided(unlabeled=True)
+    found = decision.curve.unlabeled
+    assert (found.hidden, found.num_unlabeled, found.against) == (False, 23, "ridge")
+    accuracies = {one.method["kind"]: one.accuracy.value for one in decision.results if one.accuracy and not one.partners}
+    assert found.gain.value == pytest.approx(accuracies[found.method] - accuracies["ridge"])
+
+
+def test_a_curve_of_other_heads_is_scaled_to_the_error_of_what_is_trained(vectors, ranking, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "is_gradient", lambda method: method["kind"] == "kernel_ridge")
+    monkeypatch.setattr(module, "fit_curve", lambda measured, other=None: seen.append(other) or fit_curve(measured, other))
+    task = replace(vectors(shift=1.0), test=None)
+    decision = decide(task, ranking(), Options(), Steps(tmp_path / "steps"), minutes=1)[0]
+    assert decision.chosen == "mean of 2: ridge and kernel_ridge on the given features"
+    curve = decision.curve
+    assert (curve.exact, curve.recipe) == (False, "ridge on the given features")
+    assert seen[0] is not None
+    assert curve.sentence.endswith(f"by the curve of {curve.recipe}, scaled to the chosen model.")
+
+
+def test_few_labels_have_no_curve(vectors, ranking, tmp_path):
+    task = replace(vectors(num=39), test=None)
+    assert decide(task, ranking(), Options(), Steps(tmp_path / "steps"), minutes=1)[0].curve is None

@@ -10,10 +10,10 @@ from headstart.core.errors import TrainingError
 from headstart.core.predictions import Predictions, joined
 from headstart.core.seeds import generator_for
 from headstart.core.types import Integers
+from headstart.data.images import ImageSet
 from headstart.data.nested_parts import nested_parts
 from headstart.data.task import Task
 from headstart.evaluation.compare import compare
-from headstart.planning.candidate import Candidate
 from headstart.planning.costs import needs_unlabeled, seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, fit_rows, rows_for
 from headstart.planning.deciding.closed_forms import like
@@ -37,40 +37,28 @@ def unlabeled_gain(trials: Trials) -> tuple[UnlabeledGain | None, str]:
     Where there are unlabeled images, candidates that learned from them are compared with one that did not, out of fold. Without
     any, half of each fold's labels are hidden, of 500 images at most.
     """
-    plain = [
-        one for one in trials.validated if one.result.family == "transfer" and not one.members and one.predictions is not None
-    ]
-    best = next((one for one in plain if one.candidate.method["kind"] == "ridge" and "blocks" in one.candidate.method), None)
-    if best is None:
-        return None, "no ridge head was fitted to compare with"
     if trials.task.unlabeled is not None:
-        return _with_pool(trials, best)
-    return _with_hidden(trials, best)
+        return _with_pool(trials, trials.task.unlabeled)
+    heads = (one for one in trials.validated if one.result.family == "transfer" and one.predictions is not None)
+    best = next((one for one in heads if one.candidate.method["kind"] == "ridge" and not one.members), None)
+    return (None, "no ridge head was fitted to compare with") if best is None else _with_hidden(trials, best)
 
 
-def _with_pool(trials: Trials, best: CrossValidated) -> tuple[UnlabeledGain | None, str]:
+def _with_pool(trials: Trials, free: ImageSet) -> tuple[UnlabeledGain | None, str]:
     """What the unlabeled images that there are bring, by candidates that were compared anyway."""
-    fitted = [
-        one
-        for one in trials.validated
-        if needs_unlabeled(one.candidate.method) and not one.members and one.predictions is not None
-        and one.result.num_folds == best.result.num_folds and not is_gradient(one.candidate.method)
-    ]  # fmt: skip
-    top = max(fitted, key=lambda one: one.result.accuracy.value if one.result.accuracy else 0.0, default=None)
-    if top is None or top.predictions is None or best.predictions is None or trials.task.unlabeled is None:
+    fitted = [one for one in trials.validated if one.predictions is not None and not one.members]
+    learners = [one for one in fitted if needs_unlabeled(one.candidate.method) and not is_gradient(one.candidate.method)]
+    top = max(learners, key=lambda one: one.result.accuracy.value if one.result.accuracy else 0.0, default=None)
+    if top is None or top.predictions is None:
         return None, "no method that learns from the unlabeled images was fitted"
-    own = next((one for one in trials.validated if one.candidate == _plain_of(trials, top.candidate)), best)
-    gain = compare(top.predictions, own.predictions or best.predictions, trials.task.seed).accuracy_gain
+    own = like(trials, top.candidate, kind="ridge")
+    plain = next((one.predictions for one in fitted if one.candidate == own), None)
+    if plain is None or plain.names != top.predictions.names:
+        return None, "no ridge head was fitted to compare with"
+    gain = compare(top.predictions, plain, trials.task.seed).accuracy_gain
     num = round(float(np.mean([len(fold.fit) for fold in trials.task.folds[: top.result.num_folds]])))
-    kind, against = str(top.candidate.method["kind"]), str(own.candidate.method["kind"])
-    return UnlabeledGain(
-        method=kind, against=against, num_labels=num, num_unlabeled=len(trials.task.unlabeled), hidden=False, gain=gain
-    ), ""
-
-
-def _plain_of(trials: Trials, candidate: Candidate) -> Candidate:
-    """The ridge head on the features of a candidate."""
-    return like(trials, candidate, kind="ridge")
+    kind = str(top.candidate.method["kind"])
+    return UnlabeledGain(method=kind, against="ridge", num_labels=num, num_unlabeled=len(free), hidden=False, gain=gain), ""
 
 
 def _with_hidden(trials: Trials, best: CrossValidated) -> tuple[UnlabeledGain | None, str]:
