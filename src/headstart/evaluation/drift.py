@@ -108,11 +108,10 @@ class Drift(Record):
         """What to know, in a sentence."""
         if not self.found:
             return f"No drift was found: the {self.num_images:,} new images look like those learned from (level {self.level:g})."
-        first = self.tests[0]
-        return (
-            f"Drift was found: the {self.num_images:,} new images differ from those learned from in {named(first.name)} "
-            f"(p = {first.corrected:.2g}, corrected for {len(self.tests)} tests)."
-        )
+        first, several = self.tests[0], len(self.tests) > 1
+        told = f"p = {first.corrected:.2g}" + (f", corrected for {len(self.tests)} tests" if several else "")
+        differ = f"the {self.num_images:,} new images differ from those learned from in {named(first.name)}"
+        return f"Drift was found: {differ} ({told})."
 
 
 def named(test: str) -> str:

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from headstart.core.estimate import Estimate
 from headstart.core.findings import Finding
 from headstart.core.types import Floats, Integers
+from headstart.evaluation.accuracy_estimators.difference_of_confidence import difference_of_confidence
 from headstart.evaluation.intervals import wilson
 from headstart.evaluation.validator_inputs import right_of
 from headstart.planning.adapting.adaptation import UNADAPTED
@@ -17,7 +18,7 @@ from headstart.planning.adapting.domain_pair import DomainPair
 
 
 def estimated_accuracy(held_out_probs: Floats, held_out_labels: Integers, target_probs: Floats) -> Estimate:
-    """Accuracy on held-out source rows, less the fall in confidence from them to the target.
+    """Accuracy on held-out source rows, less the fall in confidence from them to the target; see `difference_of_confidence`.
 
     Its interval covers the sampling error of both sets of rows. It does not cover confident mistakes, which large shifts cause.
 
@@ -28,18 +29,13 @@ def estimated_accuracy(held_out_probs: Floats, held_out_labels: Integers, target
 
     Returns:
         The estimate, within [0, 1].
-
-    Reference: Guillory, Shankar, Ebrahimi, Darrell & Schmidt, "Predicting with Confidence on Unseen Distributions", ICCV 2021,
-        section 3.2 (difference of confidences).
-    Differs: the fall in accuracy is taken to equal that in confidence, where the paper fits a regression over many shifts.
     """
+    value = difference_of_confidence(held_out_probs, held_out_labels, target_probs)
     surplus = right_of(held_out_probs, held_out_labels) - held_out_probs.max(axis=1)
     confidence = target_probs.max(axis=1)
-    value = float(surplus.mean() + confidence.mean())
     error = float(np.sqrt(surplus.var() / max(len(surplus), 1) + confidence.var() / len(confidence)))
     half = float(ndtri(0.975)) * error
-    low, middle, high = np.clip([value - half, value, value + half], 0.0, 1.0)
-    return Estimate(value=float(middle), low=float(low), high=float(high))
+    return Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half))
 
 
 def findings_of(
