@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 import headstart
-from headstart.attribution.explanation import ExplainedMistakes
+from headstart.attribution.explanation import ExplainedMistakes, Explanation
 from headstart.core.language import language_named
 from headstart.workflows import mistakes as workflow
 
@@ -59,6 +60,24 @@ def test_as_many_as_there_is_time_for_are_explained(data, monkeypatch):
     found = headstart.fit(data, method="ridge", pretrained="pixels", out="own").explained_mistakes
     assert len(found.explanations) == 2
     assert ExplainedMistakes.from_json(found.to_json()) == found
+
+
+def test_of_an_ensemble_that_takes_long_the_cheapest_member_is_asked(data, monkeypatch):
+    model = headstart.fit(data, method="ridge", pretrained="pixels", out="own").model
+    partner = replace(model, novelty_detector=None)
+    both = replace(model, partners=(partner,), shares=(0.5, 0.5))
+    assert workflow._asked(both) is both
+    cost = {False: 1.0, True: 0.01}
+    monkeypatch.setattr(workflow, "seconds_of", lambda one: cost[one.novelty_detector is None and not one.partners])
+    assert workflow._asked(both) is partner
+    assert workflow._asked(model) is model
+    found = ExplainedMistakes(by="rise", explanations=(explanation(),) * 4, member="pixels")
+    assert found.sentence.endswith(" They are maps of pixels alone, a member of the ensemble.")
+    assert language_named("zh").sentence(found.sentence).endswith("这些图只属于集成的一个成员 pixels。")
+
+
+def explanation() -> Explanation:
+    return Explanation(path="a", label="b", probability=0.9, map=((1.0,),), deletion_area=0.2, random_areas=(0.3,))
 
 
 def test_feature_vectors_have_no_maps(tmp_path):

@@ -97,18 +97,21 @@ class ExplainedMistakes(Record):
     Attributes:
         by: The name of the way to make maps.
         explanations: Surest first, each about the class that was wrongly predicted, by the model that is kept.
+        member: The network of the member that was asked alone, as all together take too long; empty for the whole model.
         left_out_seconds: Predicted seconds of one explanation where none was made, as that takes too long; 0 where some were.
     """
 
     by: str
     explanations: tuple[Explanation, ...] = ()
+    member: str = ""
     left_out_seconds: float = 0.0
 
     @property
     def sentence(self) -> str:
         """Whether the maps can be trusted, or why there are none."""
         if self.explanations:
-            return verdict_on_maps(self.explanations)
+            alone = f" They are maps of {self.member} alone, a member of the ensemble." if self.member else ""
+            return f"{verdict_on_maps(self.explanations)}{alone}"
         return (
             f"Maps of mistakes were left out: one takes about {self.left_out_seconds:.0f} s here. `headstart explain` makes them."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,15 +65,24 @@ def _explained(workspace: Workspace, task: Task) -> ExplainedMistakes | None:
     images, found = _images_named([predictions.names[row] for row in rows], task)
     if not len(found):
         return None
-    seconds = PREDICTIONS * seconds_of(run.model)
+    model = _asked(run.model)
+    seconds = PREDICTIONS * seconds_of(model)
     num = min(len(found), int(MOST_SECONDS / max(seconds, 1e-9)))
     if not num:
         return ExplainedMistakes(by="rise", left_out_seconds=seconds)
     with stage("explaining mistakes"):
-        known = training_rows(run.model, learned_rows(task, run).spaced(MOST_EXAMPLES))
+        known = training_rows(model, learned_rows(task, run).spaced(MOST_EXAMPLES))
         labels = predictions.predicted[rows[found[:num]]]
-        made = explanations_of(run.model, images.take(np.arange(num)), labels, method, known, NUM_NEAREST)
-    return ExplainedMistakes(by="rise", explanations=made)
+        made = explanations_of(model, images.take(np.arange(num)), labels, method, known, NUM_NEAREST)
+    member = "" if model is run.model else model.backbone.card.name
+    return ExplainedMistakes(by="rise", explanations=made, member=member)
+
+
+def _asked(model: Model) -> Model:
+    """The model, or its cheapest member where so many pictures as are worth a look would take all of them too long."""
+    if not model.partners or PREDICTIONS * seconds_of(model) * MOST_MISTAKES <= MOST_SECONDS:
+        return model
+    return min((replace(model, partners=(), shares=()), *model.partners), key=seconds_of)
 
 
 def seconds_of(model: Model) -> float:
