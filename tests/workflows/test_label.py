@@ -144,13 +144,16 @@ def test_images_of_a_place_are_chosen_by_its_few_labels_and_the_manifest_is_a_ta
     assert len(read_task(tmp_path / "to_label.csv").labeled) == 6
 
 
-def test_images_alone_are_chosen_without_a_model(some_labels, tmp_path):
+def test_images_alone_are_chosen_without_a_model(some_labels, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    (some_labels / "unlabeled" / "broken.png").write_bytes(b"no picture")
     for place in (some_labels / "unlabeled", tmp_path / "outer"):
         if not place.exists():
             place.mkdir()
             (some_labels / "unlabeled").rename(place / "unlabeled")
         found = label(place, num=50, pretrained="pixels", out=tmp_path / f"{place.name}.csv")
         assert (found.strategy, len(found.names), found.probabilities, set(found.guesses)) == ("typicality", 9, (), {""})
+        assert "broken.png: " in capsys.readouterr().err  # what is left out is told
     with pytest.raises(PlanError) as caught:
         label(tmp_path / "outer", num=2, pretrained="pixels", strategy="margin")
     sentence = "--strategy margin asks a model, and nothing has a label yet. Choose coreset or random_choice or typicality."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import _options as options
-from headstart.cli._printing import answer, facts, said, table
+from headstart.cli._printing import answer, facts, said, table, told
 from headstart.cli._rows import paths_from
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def explain(
     where = facts([("Maps", found.folder), ("Examples", found.nearest)] if found.nearest else [("Maps", found.folder)])
     answer(as_json, found.to_dict(), said(found.sentence, style="bold"), "", rows, "", where)
     for path, problem in found.unreadable.items():
-        typer.echo(f"{path}: {problem}", err=True)
+        told(f"{path}: {problem}")
     if found.unreadable:
         raise typer.Exit(1)
 

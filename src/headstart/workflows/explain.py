@@ -21,13 +21,13 @@ from headstart.core.records import Record, write_atomically
 from headstart.core.types import Integers
 from headstart.data.given_images import AnyImages, given_images, pictures_of
 from headstart.data.images import Images
-from headstart.data.scan import scan
 from headstart.methods.model import Model
 from headstart.runs.evaluated_sets import learned_rows
 from headstart.runs.manifest import EXPLAINED
 from headstart.runs.origin import check_classes, task_of
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
+from headstart.workflows.new_images import readable_images
 
 FILE = "explained.json"
 MOST_EXAMPLES = 2_000
@@ -88,7 +88,7 @@ def explain(
     unmet = method.unmet(model)
     if unmet:
         raise PlanError(unmet)
-    readable, unreadable = _readable(pictures_of(given_images(images)))
+    readable, unreadable = readable_images(pictures_of(given_images(images)))
     with stage("explaining"):
         rows = _training_rows(run, model) if num else None
         labels = _labels(model, readable, label)
@@ -101,15 +101,6 @@ def explain(
     )  # fmt: skip
     write_atomically(folder / FILE, found.to_json())
     return found
-
-
-def _readable(images: Images) -> tuple[Images, dict[str, str]]:
-    """The images that can be read, and why the others cannot, by name."""
-    problems = scan(images).problems
-    rows = np.flatnonzero([not problem for problem in problems])
-    if not len(rows):
-        raise DataError(f"None of the {len(images)} images can be read: {problems[0] if problems else 'there is none'}")
-    return images.take(rows), {images.name(row): problem for row, problem in enumerate(problems) if problem}
 
 
 def _labels(model: Model, images: Images, label: str | None) -> Integers:

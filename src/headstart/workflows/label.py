@@ -131,13 +131,15 @@ def _by_strategy(
     if run is not None:
         finished = Run.load(run)
         model, known = finished.model, task_of_plan(finished.plan).labeled
-        every, _ = new_images(model, place_of(data) if isinstance(data, Task) else data)
+        every, unreadable = new_images(model, place_of(data) if isinstance(data, Task) else data)
+        _tell(unreadable)
         pool = Pool(every.take(without_known(every, known)), known)
         with stage("choosing images to label"):
             found = images_to_label(*pool, model.backbone, num, model=model, strategy=strategy, seed=seed or 0)
         return found, pool
     if isinstance(data, str | Path) and images_alone(Path(data)):
-        readable, _ = readable_images(pictures_of(given_images(str(data))))
+        readable, unreadable = readable_images(pictures_of(given_images(str(data))))
+        _tell(unreadable)
         pool, card = Pool(without_classes(readable, ()), None), card_of(name_of(pretrained or packaged()[0].name))
         backbone = load_backbone(card.name, input_pixels=card.input_pixels, seed=seed or 0)
     else:
@@ -146,6 +148,12 @@ def _by_strategy(
         backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
     with stage("choosing images to label"):
         return images_to_label(*pool, backbone, num, strategy=strategy, seed=seed or 0), pool
+
+
+def _tell(unreadable: dict[str, str]) -> None:
+    """Say which files are left out, as they cannot be read."""
+    for name, problem in unreadable.items():
+        note(f"{name}: {problem}")
 
 
 def images_alone(place: Path) -> bool:
