@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headstart.backbones.providers.own_runs import run_of
 from headstart.core.errors import PlanError
+from headstart.core.key_files import read_keys
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 
@@ -20,8 +21,7 @@ one point at most, the smallest difference that `decide` acts on."""
 
 def labels_learned_in(run: Path) -> frozenset[str]:
     """The content keys of the images whose labels the network in a run's folder has learned."""
-    path = run / FILE
-    return frozenset(path.read_text(encoding="ascii").split()) if path.exists() else frozenset()
+    return read_keys(run / FILE)
 
 
 def labels_learned_by(name: str) -> frozenset[str]:

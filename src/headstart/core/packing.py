@@ -13,6 +13,7 @@ from typing import Any
 
 from headstart.core.folders import cache_folder, check_inside
 from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.soundness import drops_damaged_step, known_fault_of
 from headstart.core.stopping import Reason, StoppedError, Stopper, stoppable
 
 KEPT_SECONDS = 24 * 3600.0
@@ -72,7 +73,7 @@ def made_elsewhere(request: Request, function: Callable[..., Record], *arguments
     _drop_old(home)
     folder, path = home / request.stem, home / f"{request.stem}.json"
     begun = time.perf_counter()
-    if path.exists() and not request.anew:
+    if path.exists() and not request.anew and not known_fault_of(path) and not drops_damaged_step(path):
         return Packed(path.read_text(encoding="utf-8"), files_in(folder), 0.0)
     path.unlink(missing_ok=True)
     if not folder.exists():

@@ -75,6 +75,12 @@ def json_text(values: dict[str, Any]) -> str:
     return json.dumps({KEY: checksum_of_values(plain), **plain}, indent=2, ensure_ascii=False)
 
 
+def json_line(values: dict[str, Any]) -> str:
+    """As `json_text`, in one line that ends the line before the next."""
+    plain = json.loads(json.dumps(values))
+    return json.dumps({KEY: checksum_of_values(plain), **plain}) + "\n"
+
+
 def toml_in(path: Path) -> dict[str, Any]:
     """The values in a TOML file; see `text_in` and `toml_from`."""
     return toml_from(text_in(path, MOST_BYTES_OF_TOML), str(path))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from headstart.core.arrays import check_safetensors, read_metadata
+from headstart.core.dropping import drop
 from headstart.core.errors import DamagedError, HeadstartError
 from headstart.core.parsing import json_in, toml_in
 
@@ -27,6 +30,16 @@ def known_fault_of(path: Path) -> str:
     if key not in _KNOWN:
         _KNOWN[key] = fault_of(path)
     return _KNOWN[key]
+
+
+def drops_damaged_step(path: Path) -> bool:
+    """Whether a file in the folder of a step, whose result is in the file at `path`, was damaged: all of it is dropped then."""
+    damaged = {file: fault for file in sorted(path.with_suffix("").rglob("[!.]*")) if (fault := known_fault_of(file))}
+    if damaged:
+        path.unlink(missing_ok=True)
+    for file, fault in damaged.items():
+        drop(file, fault)
+    return bool(damaged)
 
 
 def forget_known() -> None:
@@ -68,9 +81,15 @@ def _check_table(path: Path) -> None:
 
 def _check_archive(path: Path) -> None:
     """Of NumPy arrays, each of which has a CRC-32."""
-    with np.load(path, allow_pickle=False) as arrays:
-        for name in arrays.files:
-            arrays[name]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if name := archive.testzip():
+                raise ValueError(f"the CRC-32 of {name} is not that of its content")
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                arrays[name]
+    except (NotImplementedError, RuntimeError, OverflowError, MemoryError, zlib.error, struct.error) as error:
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 CHECKS: dict[str, Callable[[Path], object]] = {

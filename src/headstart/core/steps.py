@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.core.dropping import cached_record, drop
+from headstart.core.dropping import cached_record
 from headstart.core.errors import ExportError, TrainingError
 from headstart.core.executing import Pending, Work, executor, resolved
 from headstart.core.mirror import fetch_step, send_step
 from headstart.core.packing import CACHE, CHECKPOINT, Packed, Request, drop_checkpoints, files_in, made_elsewhere, unpack
 from headstart.core.progress import progress
 from headstart.core.records import Record, fingerprint_of, write_atomically
-from headstart.core.soundness import known_fault_of
+from headstart.core.soundness import drops_damaged_step
 from headstart.core.stopping import StoppedError, has_to_stop, seconds_until_over
 
 R = TypeVar("R", bound=Record)
@@ -130,7 +130,7 @@ class Steps:
 
         def found_in(place: Path) -> R | None:
             result = cached_record(place, kind)
-            if result is None or _dropped_if_damaged(place):
+            if result is None or drops_damaged_step(place):
                 return None
             return result if is_whole(result, place.with_suffix("")) else None
 
@@ -205,16 +205,6 @@ class Steps:
     def _log(self, stem: str, seconds: float) -> None:
         with (self.folder / "log.tsv").open("a", encoding="utf-8") as stream:
             stream.write(f"{stem}\t{seconds:.3f}\n")
-
-
-def _dropped_if_damaged(path: Path) -> bool:
-    """Whether a file in the folder of a step was damaged; such a step is dropped, so that it is made again."""
-    damaged = {file: fault for file in sorted(path.with_suffix("").rglob("[!.]*")) if (fault := known_fault_of(file))}
-    if damaged:
-        path.unlink(missing_ok=True)
-    for file, fault in damaged.items():
-        drop(file, fault)
-    return bool(damaged)
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.core.dropping import drop
 from headstart.core.errors import ExportError
 from headstart.core.folders import cache_folder
 from headstart.core.records import write_atomically
+from headstart.core.soundness import fault_of
 from headstart.core.types import Bytes
 from headstart.data.images import Stamp
 
@@ -67,6 +69,8 @@ class ScanCache:
         self._load()
 
     def _load(self) -> None:
+        if fault := fault_of(self._file):
+            drop(self._file, fault)
         try:
             with np.load(self._file, allow_pickle=False) as content:
                 if int(content["format"]) != FORMAT:

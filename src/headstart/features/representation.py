@@ -11,6 +11,7 @@ import numpy as np
 from headstart.core.errors import DataError, PlanError
 from headstart.core.row_sums import column_means
 from headstart.core.rows import Index, LazyRows, Rows, excerpt, in_memory, unit_rows
+from headstart.core.shapes import check_arrays
 from headstart.core.types import Floats
 from headstart.features.feature_set import FeatureSet
 
@@ -118,10 +119,14 @@ def blocks_named(representation: Representation | None) -> Blocks | None:
 
 
 def representation_from(arrays: dict[str, Floats], blocks: str) -> Representation:
-    """The representation whose `representation_arrays` are among the arrays; a DataError where the blocks are unknown."""
+    """The representation whose `representation_arrays` are among the arrays; a DataError where the blocks are unknown.
+
+    A `ValueError` says that the arrays are none of means.
+    """
     if blocks not in BLOCKS:
         raise DataError(f"model.json: blocks = {blocks!r} is not one of {', '.join(BLOCKS)}. Fit the run again.")
     means = sorted((key for key in arrays if key.startswith("mean.")), key=lambda key: int(key[5:]))
+    check_arrays({key: arrays[key] for key in means}, {key: key for key in means}, {})
     return Representation(blocks, tuple(arrays[key] for key in means))
 
 

@@ -192,6 +192,7 @@ class NoveltyDetector:
         named = {OLD_ARRAYS.get(name, name): array for name, array in arrays.items()}
         means = tuple(named[f"mean.{place}"] for place in range(sum(name.startswith("mean.") for name in named)))
         stages = {name.removeprefix("distances."): array for name, array in named.items() if name.startswith("distances.")}
+        check_arrays(named, {f"mean.{place}": f"feature.{place}" for place in range(len(means))}, {})
         sizes = check_arrays(named, AXES, {"feature": sum(map(len, means))} | ({"statistic": 3} if stages else {}))
         check_range("the width of calibration", sizes["statistic"], 2, 3)
         check_positive("the length of calibration", sizes["image"])

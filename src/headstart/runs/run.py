@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
+from headstart.core.key_files import read_keys
 from headstart.core.parsing import json_in, toml_in
 from headstart.core.records import Record
 from headstart.core.shown import Shown
@@ -257,7 +258,7 @@ class Run(RunFolder, Shown):
     @property
     def known(self) -> frozenset[str]:
         """Content keys of the images that its statistics and their evaluation are made of, as far as they were kept."""
-        return frozenset((_text_of(self.folder / KNOWN) or "").split())
+        return read_keys(self.folder / KNOWN)
 
     @property
     def seconds(self) -> dict[str, float]:

@@ -25,6 +25,7 @@ from headstart.core.dropping import finding_of_drops
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.folders import cache_folder
+from headstart.core.key_files import write_keys
 from headstart.core.launched import check_connected
 from headstart.core.parsing import json_in, json_text
 from headstart.core.predictions import Predictions
@@ -282,7 +283,7 @@ class Workspace:
         self._write_keys(KNOWN, set(keys))
 
     def _write_keys(self, name: str, keys: set[str]) -> None:
-        write_atomically(self.path(name), "".join(f"{key}\n" for key in sorted(keys)))
+        write_keys(self.path(name), keys)
 
     @property
     def model_folder(self) -> Path:

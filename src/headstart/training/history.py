@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from headstart.core.curves import curve_grew, name_of_training
+from headstart.core.errors import DamagedError
+from headstart.core.parsing import json_from, json_line
 from headstart.core.records import write_atomically
 
 MAX_LINES = 200
@@ -35,7 +36,7 @@ class History:
         self.count = 0
         if path and path.exists():
             lines = [line for line in read_history(path) if (line["attempt"], line["step"]) <= (attempt, step)]
-            write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
+            write_atomically(path, "".join(map(json_line, lines)))
 
     def add(self, step: int, attempt: int, lr: float, seconds: float, losses: dict[str, float]) -> None:
         """Take in a step, counted from 0."""
@@ -57,7 +58,7 @@ class History:
         line = {**self.latest, "losses": {name: total / self.count for name, total in self.sums.items()}}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+            stream.write(json_line(line))
         self.sums, self.count = {}, 0
         curve_grew(self.path)
 
@@ -67,7 +68,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
+            lines.append(json_from(text, str(path)))
+        except DamagedError:
             break
     return lines

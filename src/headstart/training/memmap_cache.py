@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -10,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from xxhash import xxh3_128
 
-from headstart.core.errors import ExportError
+from headstart.core.errors import DamagedError, ExportError
+from headstart.core.parsing import json_in, json_text
 from headstart.core.records import write_atomically
+from headstart.core.rows import row_slices
 from headstart.core.stopping import stop_if_asked
 
 Make = Callable[[int, int], Any]
@@ -45,7 +47,7 @@ def cached_rows(
     """
     marker = place.with_suffix(f"{place.suffix}.json") if place else None
     array = _mapped(shape, np.dtype(dtype), place, marker)
-    done = int(json.loads(marker.read_text())["rows"]) if marker and marker.exists() else 0
+    done, digest = _resumed(array, marker)
     advance(done)
     for start in range(done, len(array), chunk_rows):
         stop_if_asked()
@@ -53,9 +55,22 @@ def cached_rows(
         array[start:stop] = make(start, stop)
         if marker:
             array.flush()
-            write_atomically(marker, json.dumps({"rows": stop}))
+            digest.update(memoryview(np.ascontiguousarray(array[start:stop])).cast("B"))
+            write_atomically(marker, json_text({"rows": stop, "content": digest.hexdigest()}))
         advance(stop - start)
     return array
+
+
+def _resumed(array: Any, marker: Path | None) -> tuple[int, xxh3_128]:
+    """How many rows are there as they were written, and the digest of their bytes; none where the file or its marker is damaged."""
+    try:
+        known = json_in(marker) if marker and marker.exists() else {"rows": 0}
+        rows, digest = int(known["rows"]), xxh3_128()
+    except (DamagedError, KeyError, TypeError, ValueError):
+        return 0, xxh3_128()
+    for part in row_slices(rows):
+        digest.update(memoryview(np.ascontiguousarray(array[part])).cast("B"))
+    return (rows, digest) if known.get("content", digest.hexdigest()) == digest.hexdigest() else (0, xxh3_128())
 
 
 def _mapped(shape: tuple[int, ...], dtype: np.dtype[Any], place: Path | None, marker: Path | None) -> Any:
