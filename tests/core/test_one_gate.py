@@ -1,4 +1,4 @@
-"""Files are read in one place: JSON and TOML by `core.parsing`, arrays by `core.arrays`; the few others are named with the reason."""
+"""Files are read in one place: JSON and TOML by `core.parsing`, arrays by `core.arrays`; the few others have a reason."""
 
 from __future__ import annotations
 

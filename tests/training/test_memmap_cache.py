@@ -71,3 +71,25 @@ def test_a_full_disk_is_met_before_anything_is_made(tmp_path: Path, monkeypatch:
         f"{tmp_path / 'rows.i4'}: 84 bytes cannot be written (No space left on device). "
         "Free space or choose another folder with --out."
     )
+
+
+@pytest.mark.parametrize("file", ["rows", "marker"])
+def test_a_damaged_file_is_made_anew(tmp_path: Path, file: str) -> None:
+    place = tmp_path / "rows.i4"
+    cached_rows((7, 3), np.int32, _rows, place, 3)
+    path = place if file == "rows" else place.with_suffix(".i4.json")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert np.array_equal(cached_rows((7, 3), np.int32, _rows, place, 3), EXPECTED)
+
+
+def test_the_marker_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    place = tmp_path / "rows.i4"
+    cached_rows((7, 3), np.int32, _rows, place, 3)
+    place.with_suffix(".i4.json").write_text('{"rows": 7}')
+
+    def never(start: int, stop: int) -> Any:
+        raise AssertionError("all rows are there")
+
+    assert np.array_equal(cached_rows((7, 3), np.int32, never, place, 3), EXPECTED)

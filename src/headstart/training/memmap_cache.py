@@ -55,21 +55,21 @@ def cached_rows(
         array[start:stop] = make(start, stop)
         if marker:
             array.flush()
-            digest.update(memoryview(np.ascontiguousarray(array[start:stop])).cast("B"))
+            digest.update(array[start:stop].tobytes())
             write_atomically(marker, json_text({"rows": stop, "content": digest.hexdigest()}))
         advance(stop - start)
     return array
 
 
 def _resumed(array: Any, marker: Path | None) -> tuple[int, xxh3_128]:
-    """How many rows are there as they were written, and the digest of their bytes; none where the file or its marker is damaged."""
+    """How many rows are there as they were written, and the digest of their bytes; none where file or marker is damaged."""
     try:
         known = json_in(marker) if marker and marker.exists() else {"rows": 0}
         rows, digest = int(known["rows"]), xxh3_128()
     except (DamagedError, KeyError, TypeError, ValueError):
         return 0, xxh3_128()
     for part in row_slices(rows):
-        digest.update(memoryview(np.ascontiguousarray(array[part])).cast("B"))
+        digest.update(array[part].tobytes())
     return (rows, digest) if known.get("content", digest.hexdigest()) == digest.hexdigest() else (0, xxh3_128())
 
 
