@@ -48,6 +48,9 @@ def prepared(tmp_path_factory):
     (root / "binary.toml").write_bytes(b"\xff\xfe\0")
     (root / "open.toml").write_text("data = [\n")
     (root / "blank.toml").write_text("")
+    (root / "deep.toml").write_text(f"data = {'[' * 50_000}")
+    (root / "digits.toml").write_text(PLAN.replace("input_pixels = 1", f"input_pixels = {'9' * 5_000}"))
+    (root / "large.toml").write_text(f"{PLAN}# {'x' * 2**20}")
     (root / "typos.toml").write_text(
         PLAN.replace('"ridge"', '"rigde"') + "[training]\nlrr = 3\nepochs = -1\nprecision = 'half'\n"
     )
@@ -115,6 +118,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     "plan: no text": ("fit binary.toml", "binary.toml: cannot be read (not UTF-8 text)."),
     "plan: no TOML": ("fit open.toml", "open.toml: not valid TOML"),
     "plan: blank": ("fit blank.toml", "pretrained is missing. input_pixels is missing. method is missing. data is missing."),
+    "plan: deep": ("fit deep.toml", "deep.toml: more than 100 lists and tables lie inside each other."),
+    "plan: an integer of 5,000 digits": ("fit digits.toml", "digits.toml: not valid TOML"),
+    "plan: large": ("fit large.toml", "large.toml: cannot be read (it has 1,048,"),
     "plan: of data that is gone": ("fit gone.toml", '"gone.npz" does not exist'),
     "out: below a file": ("fit plan.toml -o plan.toml/r", "cannot be written (Not a directory)."),
     "out: a file": ("fit plan.toml -o wide.npz", "wide.npz is a file. Give another --out."),

@@ -23,12 +23,14 @@ _TOLD: ContextVar[dict[Path, str] | None] = ContextVar("dropped", default=None)
 @contextmanager
 def noting_drops() -> Iterator[dict[Path, str]]:
     """Inside, what is dropped is noted: the reason, by the path of the file."""
-    told: dict[Path, str] = {}
+    outer, told = _TOLD.get(), dict[Path, str]()
     token = _TOLD.set(told)
     try:
         yield told
     finally:
         _TOLD.reset(token)
+        if outer is not None:
+            outer.update(told)
 
 
 def drop(path: Path, reason: str) -> None:

@@ -56,7 +56,9 @@ def _is_cache(folder: Path) -> bool:
 
 
 KINDS = (
-    PlaceKind("gallery", lambda folder: (folder / "gallery.json").exists(), lambda folder: Gallery.open(folder).classes),
+    PlaceKind(
+        "gallery", lambda folder: (folder / "gallery.json").exists(), lambda folder: Gallery.open(folder).class_store.read()
+    ),
     PlaceKind("study", lambda folder: (folder / "study.json").exists(), _read_study, ("steps",)),
     PlaceKind("model", lambda folder: (folder / "model.json").exists(), Model.load),
     PlaceKind("bundle", lambda folder: (folder / "bundle.json").exists(), lambda _: None),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headstart.backbones.label_contamination import check_contamination
 from headstart.core.arguments import AnyPath, Texts, checked
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import PlanError, TrainingError
 from headstart.core.progress import note, stage
 from headstart.core.records import Record
@@ -37,6 +38,7 @@ class ValidationTime(Record):
 
 
 @checked
+@noting_drops()
 def adjust(
     run: AnyRun,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 from headstart.backbones.catalog import provider_of
 from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.arguments import AnyPath, checked
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import DataError, PlanError
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions, joined
@@ -54,6 +55,7 @@ FITTED_TO_ALL = "was fitted to all of {place} as well"
 
 
 @checked
+@noting_drops()
 def extend(run: AnyRun, data: Place, *, out: AnyPath | None = None) -> Run:
     """A new run that has also learned from other images, of the run's classes or of new ones.
 

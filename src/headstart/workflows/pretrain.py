@@ -11,6 +11,7 @@ from headstart.backbones.lineage import Lineage, lineage_of
 from headstart.backbones.pretrained import AnyWeights, Name, Pretrained, name_of
 from headstart.backbones.providers.own_runs import register_run, run_of
 from headstart.core.arguments import AnyPath, Texts, checked
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import DataError, PlanError
 from headstart.core.progress import about, note, stage
 from headstart.core.records import Record
@@ -57,6 +58,7 @@ class Request(Record):
 
 
 @checked
+@noting_drops()
 def pretrain(
     source: Place,
     *,

@@ -11,6 +11,7 @@ from pathlib import Path
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.label_contamination import check_contamination
 from headstart.core.curves import training_of
+from headstart.core.dropping import cached_record
 from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.executing import dropping_begun, executor
 from headstart.core.progress import about, note, stage
@@ -139,7 +140,7 @@ class Search:
         A larger budget affords what was too costly, after which other settings are suggested.
         """
         paths = sorted(self.steps.folder.glob("trial-*.json"))
-        recorded = [SearchTrial.read(path) for path in paths]
+        recorded = [trial for path in paths if (trial := cached_record(path, SearchTrial)) is not None]
         tried = [trial.settings for trial in self.trials if trial.outcome != "too costly"]
         recalled = [trial for trial in recorded if trial.settings not in tried]
         settings = [trial.settings for trial in recalled]
