@@ -111,9 +111,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path):
     assert all(np.array_equal(getattr(read, name), getattr(made, name)) for name in ("labels", "groups", "confidence", "correct"))
     assert {name: list(one) for name, one in read.scores.items()} == {name: list(one) for name, one in made.scores.items()}
     (tmp_path / "c.safetensors").write_bytes(b"no")
-    with pytest.raises(
-        DataError, match=r"c.safetensors cannot be read \(.*\). Delete it: out-of-fold predictions take its place."
-    ):
+    with pytest.raises(DataError, match=r"c.safetensors is damaged \(.*\). Delete it: out-of-fold predictions take its place."):
         Calibration.read(tmp_path / "c.safetensors")
 
 

@@ -114,7 +114,7 @@ def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_statistics(tmp_path / "memory")
     assert str(error.value) == (
-        f"{tmp_path / 'memory'} cannot be read (2 lacks arrays). Delete it, and extend with the run's data in place."
+        f"{tmp_path / 'memory'} is damaged ('gram' is missing). Delete it, and extend with the run's data in place."
     )
 
 
@@ -122,5 +122,5 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "memory").write_bytes(b"nothing")
     with pytest.raises(DataError) as error:
         load_statistics(tmp_path / "memory")
-    assert str(error.value).startswith(f"{tmp_path / 'memory'} cannot be read (")
+    assert str(error.value).startswith(f"{tmp_path / 'memory'} is damaged (")
     assert str(error.value).endswith("). Delete it, and extend with the run's data in place.")

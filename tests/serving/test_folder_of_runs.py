@@ -13,6 +13,7 @@ import pytest
 from headstart.core.errors import DataError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.core.language import language_named
+from headstart.core.parsing import json_in, json_text
 from headstart.core.progress import stage
 from headstart.evaluation.compare import compare
 from headstart.planning.results import FirstModel
@@ -243,7 +244,7 @@ def test_a_run_that_is_fitted_again_is_read_anew(run_folder):
     english = language_named("en")
     assert shown.all_runs(english)["finished"][0]["num_images"] == 33
     path = run_folder / "evaluation.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"num_images": 33', '"num_images": 34'), encoding="utf-8")
+    path.write_text(json_text(json_in(path) | {"num_images": 34}), encoding="utf-8")
     assert shown.all_runs(english)["finished"][0]["num_images"] == 34
 
 

@@ -143,6 +143,6 @@ def test_a_disk_that_takes_no_class_is_said(client_here, picture, monkeypatch):
 
     sentence = "The folder of the gallery cannot be read or written (No space left on device)."
     for refused in (full, failed):
-        monkeypatch.setattr("headstart.gallery.class_store.write_atomically", refused)
+        monkeypatch.setattr("headstart.gallery.class_store.write_arrays", refused)
         answer = enrolled(client_here, picture)
         assert (answer.status_code, answer.json()) == (507, {"code": "not-kept", "error": sentence})

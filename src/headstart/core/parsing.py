@@ -21,6 +21,7 @@ LARGEST_INTEGER = 2**64
 """Integers are smaller, and larger than its negative: seeds, sizes in bytes and hashes have up to 64 bits."""
 RESTORE = "Restore or delete it."
 MEND = "Mend that line."
+NO_TEXT = "not UTF-8 text"
 
 
 def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
@@ -31,7 +32,7 @@ def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise DamagedError.of(path, "not UTF-8 text", RESTORE) from None
+        raise DamagedError.of(path, NO_TEXT, RESTORE) from None
 
 
 def json_in(path: Path) -> Any:
@@ -56,7 +57,9 @@ def json_from(text: str | bytes, where: str) -> Any:
         values = json.loads(text)
     except RecursionError:
         raise DamagedError.of(where, _too_deep(), RESTORE) from None
-    except ValueError as error:  # UnicodeDecodeError among them
+    except UnicodeDecodeError:
+        raise DamagedError.of(where, NO_TEXT, RESTORE) from None
+    except ValueError as error:
         no_json = DamagedError(f"{where}: not valid JSON ({error}). {RESTORE}")
         no_json.reason = str(error)
         raise no_json from None
