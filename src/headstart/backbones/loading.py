@@ -6,8 +6,10 @@ from pathlib import Path
 from threading import get_ident
 
 import torch
+from torch import nn
 
 from headstart.backbones.backbone import Backbone, hash_of
+from headstart.backbones.batch_rows import largest_side
 from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.kept_networks import Network, kept_network, stamps_of
 from headstart.backbones.pretrained import AnyWeights, Name, Pretrained, name_of
@@ -15,10 +17,13 @@ from headstart.backbones.providers.base import Weights
 from headstart.backbones.stages import anatomy_of
 from headstart.core.arguments import checked
 from headstart.core.errors import PretrainedError
+from headstart.core.memory import available_bytes
 from headstart.core.seeds import seed_for
 from headstart.data.transforms import Transform
 
 Channels = tuple[float, float, float]
+LITTLE_PIXELS = 640
+"""Up to this side one picture takes some hundred MB at most, and is tried without asking. Chosen, not measured."""
 
 
 @checked
@@ -82,6 +87,7 @@ def _network(card: Pretrained, weights: Weights, pixels: int, seed: int, traced_
             torch.manual_seed(seed_for(seed, "initialization", card.architecture))
             sized = card.model_copy(update={"input_pixels": pixels}) if weights == "none" else card
             module = provider.build(sized, weights).eval()
+            _check_memory(module, card, traced_pixels, traced=True)
             return Network(module, anatomy_of(module, traced_pixels), hash_of(module))
 
     provider = provider_of(card)
@@ -99,9 +105,30 @@ def _check_runs(backbone: Backbone, name: str) -> None:
     pixels, own = backbone.transform.pixels, backbone.card.input_pixels
     if pixels == own:
         return
+    if _check_memory(backbone.module, backbone.card, pixels, traced=False):
+        return
     try:
         with torch.inference_mode():
             backbone(torch.zeros(1, 3, pixels, pixels, dtype=torch.uint8))
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PretrainedError(f"{name} does not run on {pixels} pixels ({reason}). Set pixels to {own}.") from None
+
+
+def _check_memory(module: nn.Module, card: Pretrained, pixels: int, *, traced: bool) -> bool:
+    """Refuse a side of which a forward pass does not fit into memory; small ones are not asked about. See `bytes_of_pass`.
+
+    True comes back where shapes tell that the network runs on that side.
+    """
+    if pixels <= LITTLE_PIXELS or card.architecture == "identity":
+        return False
+    from headstart.backbones.activation_memory import bytes_of_pass  # noqa: PLC0415
+
+    needed, available = bytes_of_pass(module, pixels, len(card.mean), traced=traced), available_bytes()
+    if needed > available:
+        raise PretrainedError(
+            f"{card.name} at {pixels} pixels takes {needed / 1e9:.1f} GB of memory before anything is learned, and "
+            f"{available / 1e9:.1f} GB are available. Set input_pixels to {largest_side(pixels, available / needed)} or less; "
+            f"{card.input_pixels} is the network's own."
+        )
+    return needed > 0

@@ -10,6 +10,7 @@ from itertools import islice
 
 import numpy as np
 
+from headstart.backbones.batch_rows import rows_that_fit
 from headstart.backbones.engines.base import Engine
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
@@ -45,15 +46,16 @@ def described(images: Images, rows: Integers, backbone: Extractor, engine: Engin
     """The arrays of the pictures, batch by batch; other threads read the next ones while the engine runs."""
     prepare_resizing(len(rows))
     reduced: deque[Bytes] = deque()
+    batch_rows = engine.batch_rows if engine.whole_batches else rows_that_fit(backbone, engine.batch_rows)
 
     def read(part: Integers) -> tuple[Bytes, Bytes]:
         inputs = backbone.transform.apply(images, part)
         return inputs, resized_to_square(inputs, PIXELS).reshape(len(inputs), -1)
 
     def inputs() -> Iterator[Bytes]:
-        with closing(prefetched(meter.reads(read), _portions(rows, engine.batch_rows))) as ready:
-            for start in range(0, len(rows), engine.batch_rows):
-                num_rows = min(engine.batch_rows, len(rows) - start)
+        with closing(prefetched(meter.reads(read), _portions(rows, batch_rows))) as ready:
+            for start in range(0, len(rows), batch_rows):
+                num_rows = min(batch_rows, len(rows) - start)
                 batch, pixels = zip(*islice(ready, math.ceil(num_rows / READ_ROWS)), strict=True)
                 reduced.append(_joined(pixels))
                 yield _joined(batch)

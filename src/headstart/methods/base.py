@@ -64,6 +64,7 @@ class Method(Record):
         assumes: What an adaptation method takes to have changed from source to target, and nothing else.
         trial_order: Place among adaptation methods: 0 where it does not matter, 1 for closed forms that iterate and take five to
             twenty times as long as others, from 2 on for those that are fitted only within a budget.
+        decomposes: Whether a closed form has a matrix of rows with rows, or of features with features where these are fewer.
         num_solutions: Systems of linear equations that a closed form solves, which is what it takes once features exist.
         keeps_initial_network: Whether its model predicts with the network that it starts from beside the one that it trains.
         builds_on_candidates: Whether a run tries it after candidates in closed form were compared, as `built_on` has it.
@@ -76,6 +77,7 @@ class Method(Record):
     tried_by_run: ClassVar[bool] = False
     assumes: ClassVar[Change] = "features"
     trial_order: ClassVar[int] = 0
+    decomposes: ClassVar[bool] = False
     num_solutions: ClassVar[int] = 1
     keeps_initial_network: ClassVar[bool] = False
     builds_on_candidates: ClassVar[bool] = False
@@ -201,6 +203,12 @@ class GradientMethod(Method):
 
     def after_step(self, learner: Any, step: int) -> None:
         """Change what does not follow from gradients, such as a teacher's weights; `step` counts the steps done."""
+
+    @final
+    def pictures_a_step(self, task: Task, training: Training) -> int:
+        """Pictures of all streams, further views of the same ones included, that a step learns from."""
+        streams = self.streams(self._joined(task)).values()
+        return training.batch_size * sum(stream.times * (1 + len(stream.also)) for stream in streams)
 
     def extraction_seconds(self, task: Task, backbone: Backbone) -> float:
         """Seconds that the fit takes to extract features that are not cached yet; 0 where it needs none."""

@@ -18,6 +18,7 @@ from headstart.features.extract import num_missing, seconds_an_image
 from headstart.methods import METHODS, method_from
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import num_finished
+from headstart.planning.limits import check_memory
 from headstart.planning.plan import is_gradient
 
 MARGIN = 1.2
@@ -67,6 +68,7 @@ def seconds_of_fit(candidate: Candidate, task: Task, backbone: Backbone, steps: 
     """Predicted seconds for one fit on all of the task's training rows; a restart reads them."""
 
     def make(_: Path) -> Cost:
+        check_memory(candidate, task, len(task.train), backbone)
         stop_if_asked("interrupted")  # pricing takes a second: too long for who waits, and worth it where the time is over
         return Cost(seconds=method_from(candidate.method).predicted_seconds(task, backbone, candidate.training))
 

@@ -35,6 +35,7 @@ from headstart.heads.temperature import fit_temperature
 from headstart.methods import method_from
 from headstart.methods.model import Model
 from headstart.planning.candidate import Candidate, ensemble_of, partner_of
+from headstart.planning.limits import check_memory
 from headstart.planning.plan import Member, Partner, is_gradient
 from headstart.planning.results import CandidateResult
 from headstart.training.cost import memory_of_fit
@@ -117,6 +118,7 @@ def rows_for(candidate: Candidate, task: Task, rows: Integers) -> Integers:
 def fit_rows(task: Task, rows: Integers, candidate: Candidate, backbone: Backbone, workspace: Path | None) -> Model:
     """The candidate, without its partners, fitted to those rows of `task.labeled`."""
     part = task.restricted_to(rows_for(candidate, task, rows))
+    check_memory(candidate, part, len(part.train), backbone)
     return method_from(candidate.method).fit(part, backbone, candidate.training, workspace)
 
 

@@ -27,6 +27,7 @@ from headstart.evaluation.pseudo_label_audit import PseudoLabelAudit
 from headstart.evaluation.slice_report import with_slices
 from headstart.export.card import run_card
 from headstart.methods import METHODS
+from headstart.planning.announcement import in_slices, note_beforehand
 from headstart.planning.cross_validation import num_finished
 from headstart.planning.deciding.chosen import evaluation_of_chosen
 from headstart.planning.fitting import (
@@ -112,7 +113,10 @@ def fit(
         target_domain=target_domain, seed=seed, per_class=per_class, test=test,
     )  # fmt: skip
     chosen, curve = with_found_learning_rate(task, chosen) if find_rate else (chosen, None)
+    chosen = in_slices(task, chosen) if cluster is None else chosen
     folder = folder_of_fit(task, chosen, out)
+    if cluster is None and Run(folder).evaluation is None:
+        note_beforehand(task, chosen)
     with noting_drops(), on_cluster(cluster, task), tracked_run(trackers, folder):
         return fit_task(task, chosen, folder, curve=curve)
 

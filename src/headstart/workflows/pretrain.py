@@ -24,6 +24,7 @@ from headstart.methods import method_from
 from headstart.methods.base import Method, check_needs, settings_of
 from headstart.planning.costs import seconds_of_fit
 from headstart.planning.fitting import backbone_of, candidate_of
+from headstart.planning.limits import check_memory
 from headstart.planning.plan import Plan
 from headstart.runs.provenance import images_of
 from headstart.runs.run import Findings, Run
@@ -191,6 +192,7 @@ def _planned(task: Task, card: Pretrained, method: Method, request: Request) -> 
         return plan
     # Each further epoch helps a method without labels; one with labels has enough of them, and the user may have set the number.
     most = MOST_EPOCHS if method.label_free and "training.epochs" not in request.settings else training.epochs
+    check_memory(candidate_of(plan), task, len(task.pool if method.label_free else task.labeled), backbone_of(plan))
     seconds = method.predicted_seconds(task, backbone_of(plan), training)
     affordable = int(training.epochs * FITTING_SHARE * 60 * request.minutes / seconds)
     return plan.model_copy(update={"training": training.model_copy(update={"epochs": max(1, min(affordable, most))})})

@@ -60,9 +60,11 @@ class Engine(ABC):
 
     Attributes:
         batch_rows: Pictures a batch that it runs fastest on.
+        whole_batches: Whether it fills up smaller batches, which then save nothing.
     """
 
     batch_rows: int
+    whole_batches: bool = False
 
     @abstractmethod
     def run(self, batches: Iterable[Bytes]) -> Iterator[Outputs]:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headstart.backbones.batch_rows import rows_that_fit
 from headstart.backbones.descriptions import Description
 from headstart.backbones.engines.base import Engine, Pictures
 from headstart.backbones.engines.chosen import PREFIX, Choice, choices_folder
@@ -205,12 +206,13 @@ def _is_worth_another_trial(backbone: Extractor, num_images: int, num_missing: C
 def choose_engine(program: Program | Description, pictures: Pictures, num_images: int) -> str:
     """Set the backbone's engine to the fastest for so many images, and return its name.
 
-    Engines are tried where the reference takes longer than `MIN_REFERENCE_SECONDS`. The choice is cached, so that fits and
-    predictions agree.
+    Engines are tried where the reference takes longer than `MIN_REFERENCE_SECONDS`, and pictures are so small that whole batches
+    fit into memory: the reference alone takes batches of any size. The choice is cached, so that fits and predictions agree.
     """
     backbone, path = program.backbone, _choice_file(program.backbone)
     known = _read(path)
-    if not num_images or num_images * _reference_seconds(program) <= MIN_REFERENCE_SECONDS:
+    fits = rows_that_fit(backbone, SAMPLE_ROWS) == SAMPLE_ROWS
+    if not fits or not num_images or num_images * _reference_seconds(program) <= MIN_REFERENCE_SECONDS:
         backbone.engine = REFERENCE
         return REFERENCE
     choice = _choice(program.loaded(), pictures, num_images, known.engine if known and known.errors else None)

@@ -157,6 +157,7 @@ class _OpenVinoEngine(Engine):
     """Runs a compiled network; `content` is memory that it reads, which must live as long."""
 
     batch_rows = BATCH_ROWS
+    whole_batches = True
 
     def __init__(self, compiled: Any, content: Any = None) -> None:
         self.compiled = compiled

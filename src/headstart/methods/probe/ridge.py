@@ -23,6 +23,7 @@ class Ridge(AugmentedProbe):
     """
 
     tried_by_run: ClassVar[bool] = True
+    decomposes: ClassVar[bool] = True
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0

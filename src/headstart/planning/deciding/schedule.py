@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from headstart.core.stopping import StoppedError
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.closed_forms import (
@@ -14,6 +16,7 @@ from headstart.planning.deciding.closed_forms import (
 from headstart.planning.deciding.options import Options
 from headstart.planning.deciding.trained import scratch_candidate, trained_candidates
 from headstart.planning.deciding.trials import Trials
+from headstart.planning.limits import MemoryLimitError
 from headstart.planning.ranking.ranking import Ranking
 
 
@@ -31,7 +34,8 @@ def _try_all(trials: Trials, ranking: Ranking, options: Options) -> None:
     for candidate in baselines(trials):
         trials.closed_form(candidate, must=True)
     if options.only is None and not embedded:
-        trials.reserve(scratch_candidate(trials))
+        with suppress(MemoryLimitError):  # its turn, later, says so
+            trials.reserve(scratch_candidate(trials))
     if options.only != "scratch":
         closed_forms(trials, ranking, options)
     if embedded:

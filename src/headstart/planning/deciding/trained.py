@@ -15,6 +15,7 @@ from headstart.planning.deciding.racing import Whole, folds_to_race
 from headstart.planning.deciding.selection import accuracy_of
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.verdict import SMALLEST_GAIN
+from headstart.planning.limits import MemoryLimitError
 from headstart.planning.plan import is_gradient
 from headstart.planning.ranking.ranking import Ranking
 from headstart.training.budget import fine_tuning_training, scratch_training
@@ -74,7 +75,10 @@ def _shortened(trials: Trials, candidate: Candidate, share: float) -> Candidate:
     They are a quarter at least.
     """
     first = trials.task.restricted_to(trials.task.folds[0].fit)
-    price = seconds_of_fit(candidate, first, trials.backbone(candidate), trials.steps)
+    try:
+        price = seconds_of_fit(candidate, first, trials.backbone(candidate), trials.steps)
+    except MemoryLimitError:  # its turn says so
+        return candidate
     epochs, allowed = candidate.training.epochs, min(share * trials.budget_seconds, trials.remaining_seconds)
     if price <= allowed:
         return candidate

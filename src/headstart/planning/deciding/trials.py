@@ -37,6 +37,7 @@ from headstart.planning.deciding.racing import (
 )
 from headstart.planning.fitting import refits
 from headstart.planning.left_out import LeftOutCandidates, Price
+from headstart.planning.limits import MemoryLimitError
 from headstart.planning.plan import is_gradient
 from headstart.shift.tests.cluster_assumption import ClusterAssumptionTest
 from headstart.training.settings import Training
@@ -204,6 +205,8 @@ class Trials:
                 validated = cross_validate(self.task, candidate, backbone, folds, self.steps)
         except StoppedError as stopped:
             return self._cut(candidate, stopped.reason, price)
+        except MemoryLimitError as error:
+            return self.skip(candidate, str(error), price)
         self._pay(candidate, price)
         self.endings.append(ending)
         self._keep_time_for_ending()
@@ -261,6 +264,8 @@ class Trials:
                 yield Race(candidate, folds, price, self.wholes.get(candidate.name))
             except StoppedError as stopped:
                 self._cut(candidate, stopped.reason)
+            except MemoryLimitError as error:
+                self.skip(candidate, str(error))
 
     def _race_on(self, entry: Race) -> None:
         """Fit the next fold of a candidate, or say why there is no room or no time for it."""
