@@ -74,7 +74,7 @@ def test_a_gallery_gives_no_reasons(server_of, picture, tmp_path):
 
     Gallery.create(tmp_path / "parts", "pixels")
     answer = server_of(galleries=(tmp_path / "parts",)).post("/explain", files=[picture()])
-    assert (answer.status_code, answer.json()["error"]) == (409, '"parts" is a gallery. Name a run.')
+    assert (answer.status_code, answer.json()["error"]) == (409, '"parts" is a gallery. Name a run of classes.')
 
 
 def test_examples_are_those_of_their_version(made_run):

@@ -26,8 +26,8 @@ def show_outputs(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 
 def _number_cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    ends = row["interval"]
-    return f"{row['value']:.4g}", f"{ends['low']:.4g} to {ends['high']:.4g}"
+    ends = row.get("interval")
+    return f"{row['value']:.4g}", f"{ends['low']:.4g} to {ends['high']:.4g}" if ends else "-"
 
 
 def _label_cells(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ from headstart.export.formats import FORMATS
 from headstart.export.formats.base import INPUT, Format
 from headstart.export.parity import NUM_PICTURES, check, expected, measured_parity, pictures_to_compare
 from headstart.export.script import predict_script
+from headstart.features.graph_features import PictureGraph
 from headstart.methods.model import Model
 from headstart.methods.model_graph import ModelGraph
 from headstart.novelty.detector import UNUSUAL
@@ -60,11 +61,11 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
         raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
     with stage("predicting the pictures to compare"):
         wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
-    with _put_in_place(out, archive) as folder:
-        with stage("writing the graph"), _as_export_errors(to, folder):
+    with put_in_place(out, archive) as folder:
+        with stage("writing the graph"), as_export_errors(to, folder):
             graph = run.model.graph()
             images = task.labeled.images if len(task.labeled) else task.pool.images
-            _write_graph(kind, graph, folder, precision, images)
+            write_graph(kind, graph, folder, precision, images)
         _write_about(folder, run, graph, to, precision)
         (folder / "predict.py").write_text(predict_script(kind), encoding="utf-8")
         with stage("predicting with the runtime alone"):
@@ -78,7 +79,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
 
 
 @contextmanager
-def _put_in_place(out: Path, archive: bool) -> Iterator[Path]:
+def put_in_place(out: Path, archive: bool) -> Iterator[Path]:
     """A folder beside what is wanted, which takes its place at the end, as an archive perhaps; after a fault nothing is left."""
     folder = out.parent / f".{out.name[:40]}.{uuid4().hex}"
     packed = folder.with_name(f"{folder.name}.zip")
@@ -112,18 +113,18 @@ def _write_about(folder: Path, run: Run, graph: ModelGraph, to: str, precision: 
         "set_steps": [] if calibration is None else set_steps(calibration),
         "headstart": version("headstart"),
     }
-    (folder / "bundle.json").write_text(_indented(about) + "\n", encoding="utf-8")
+    (folder / "bundle.json").write_text(indented(about) + "\n", encoding="utf-8")
     classes = json.dumps(list(run.model.classes), indent=2, ensure_ascii=False)
     (folder / "classes.json").write_text(classes + "\n", encoding="utf-8")
 
 
-def _indented(about: dict[str, Any]) -> str:
+def indented(about: dict[str, Any]) -> str:
     """As JSON, a line for each value: lists of numbers are long."""
     lines = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in about.items())
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision: str, images: Images) -> None:
+def write_graph(kind: type[Format], graph: PictureGraph, folder: Path, precision: str, images: Images) -> None:
     """The model's files."""
 
     def pictures() -> list[Bytes]:
@@ -134,7 +135,7 @@ def _write_graph(kind: type[Format], graph: ModelGraph, folder: Path, precision:
 
 
 @contextmanager
-def _as_export_errors(to: str, folder: Path) -> Iterator[None]:
+def as_export_errors(to: str, folder: Path) -> Iterator[None]:
     """Turns what libraries raise into `ExportError`: their errors have no class in common but `Exception`."""
     try:
         yield

@@ -129,9 +129,9 @@ def measured_parity(folder: Path, wanted: Expected, runtime: str) -> Parity:
     An `ExportError` says why the bundle does not run there.
     """
     with tempfile.TemporaryDirectory() as place:
-        files = _files(wanted.images, Path(place))
-        single, seconds = _predicted(folder, files, 1, runtime)
-        batched, seconds_batched = _predicted(folder, files, BATCH, runtime)
+        files = files_of(wanted.images, Path(place))
+        single, seconds = predicted_rows(folder, files, 1, runtime)
+        batched, seconds_batched = predicted_rows(folder, files, BATCH, runtime)
     found = [_compared(rows, wanted) for rows in (single, batched)]
     count = len(files)
     own = None if wanted.own_probs is None else _compared(single, Expected(wanted.images, wanted.own_probs, None))
@@ -151,7 +151,7 @@ def measured_parity(folder: Path, wanted: Expected, runtime: str) -> Parity:
     )
 
 
-def _files(images: Images, place: Path) -> list[Path]:
+def files_of(images: Images, place: Path) -> list[Path]:
     """The pictures as files: their own, or PNG files where they have none."""
     if isinstance(images, FileImages):
         return list(images.paths)
@@ -165,7 +165,9 @@ def _files(images: Images, place: Path) -> list[Path]:
     return files
 
 
-def _predicted(folder: Path, files: Sequence[Path], batch: int, runtime: str) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def predicted_rows(
+    folder: Path, files: Sequence[Path], batch: int, runtime: str
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """The rows that `predict.py` prints, and the seconds it took; an `ExportError` where it fails or prints something else."""
     blocked = [name for name in BLOCKED if name != runtime]
     options = ["--timing", "--batch", str(batch)]

@@ -84,6 +84,8 @@ def answers(
 
 def answer(outputs: Sequence[Any], about: dict[str, Any]) -> dict[str, Any]:
     """What is said about one picture."""
+    if about.get("kind") in ("several_labels", "numbers"):
+        return answer_of_outputs(outputs[0], about)
     classes, probs = about["classes"], [float(share) for share in outputs[0]]
     best = int(np.argmax(probs))
     p_value = float(outputs[1]) if len(outputs) > 1 else None
@@ -94,6 +96,16 @@ def answer(outputs: Sequence[Any], about: dict[str, Any]) -> dict[str, Any]:
         "unknown": None if p_value is None else {"p_value": p_value, "flag": p_value < about["unusual"]},
         **({"set": prediction_set(classes, probs, about["least"])} if "least" in about else {}),
     }
+
+
+def answer_of_outputs(values: Any, about: dict[str, Any]) -> dict[str, Any]:
+    """What is said about one picture by a model of several labels, or of a number."""
+    given = [float(value) for value in values]
+    if about["kind"] == "numbers":
+        return {"value": given[0]}
+    said = [place for place, value in enumerate(given) if value >= about["thresholds"][place]]
+    labels = [about["classes"][place] for place in sorted(said, key=lambda place: -given[place])]
+    return {"labels": labels, "probs": dict(zip(about["classes"], given, strict=True))}
 
 
 def prediction_set(classes: Sequence[str], probs: Sequence[float], least: float) -> list[str]:

@@ -28,6 +28,18 @@ class GraphFeatures(NamedTuple):
         return self.stages[-1]
 
 
+class PictureGraph(nn.Module):
+    """A whole model from pictures as bytes, of any size, to its outputs, each [sample, ...].
+
+    Attributes:
+        output_names: What each output is.
+        largest_pixels: The largest side of the squares that networks are shown: pictures of less detail than that lose something.
+    """
+
+    output_names: tuple[str, ...]
+    largest_pixels: int
+
+
 class FeaturesGraph(nn.Module):
     """A network from squares of its side to features.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.data.resizing_graph import ResizeToSquare
-from headstart.features.graph_features import FeaturesGraph, GraphFeatures
+from headstart.features.graph_features import FeaturesGraph, GraphFeatures, PictureGraph
 
 if TYPE_CHECKING:
     from headstart.backbones.extractor import Extractor
@@ -53,7 +53,7 @@ class MemberGraph(nn.Module):
         return torch.softmax(total, dim=1)
 
 
-class ModelGraph(nn.Module):
+class ModelGraph(PictureGraph):
     """All of a model. Members that use one network share its features, and networks of one side its squares.
 
     Args:
@@ -70,17 +70,9 @@ class ModelGraph(nn.Module):
         seen = model.detector_model
         self.detector = None if seen is None or seen.novelty_detector is None else seen.novelty_detector.graph()
         self.detector_place = 0 if seen is None else places[seen.backbone.identity]
+        self.output_names = ("probs",) if self.detector is None else ("probs", "p_values")
+        self.largest_pixels = max(self.sides)
         self.eval().requires_grad_(False)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """What each output is."""
-        return ("probs",) if self.detector is None else ("probs", "p_values")
-
-    @property
-    def largest_pixels(self) -> int:
-        """The largest side of the squares that networks are shown: pictures of less detail than that lose something."""
-        return max(self.sides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Probabilities, float32 [sample, class], and p-values, float32 [sample], where there is a detector.

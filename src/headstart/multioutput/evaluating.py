@@ -33,7 +33,7 @@ def predictions_of(model: OutputModel, images: ImageSet, targets: Floats) -> Out
         groups=images.groups,
         thresholds=np.tile(model.thresholds, (len(values), 1)),
     )
-    if model.residuals is None:
+    if model.residuals is None or not model.residuals.allows(LEVEL):
         return made
     low, high = model.intervals(images, LEVEL)
     return replace(made, low=low, high=high)
@@ -49,6 +49,8 @@ def out_of_fold_predictions(task: OutputTask, chosen: ValidatedOutputs) -> Outpu
     for own in calibration_parts(task, chosen.held_out):
         rest = np.setdiff1d(np.arange(len(made)), own)
         conformal = CrossConformal(residuals[rest], np.zeros(len(rest), np.int64))
+        if not conformal.allows(LEVEL):
+            return made
         low[own], high[own] = conformal.interval(made.values[own][None], LEVEL)
     return replace(made, low=low, high=high)
 
@@ -85,7 +87,7 @@ def evaluated(model: OutputModel, predictions: OutputPredictions, known: Floats,
         gain_over_none=mean_gain(own, other, predictions.groups, 0),
         per_output=_rows(predictions) if kind.noun == "labels" else (),
         protocol=protocol,
-        guarantee="" if model.residuals is None else model.residuals.guarantee(LEVEL),
+        guarantee="" if predictions.low is None or model.residuals is None else model.residuals.guarantee(LEVEL),
     )
 
 

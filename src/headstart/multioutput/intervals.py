@@ -29,6 +29,10 @@ class CrossConformal:
     residuals: Floats = field(repr=False)
     folds: Integers = field(repr=False)
 
+    def allows(self, level: float) -> bool:
+        """Whether there are residuals enough for intervals of that level."""
+        return _place(level, len(self.residuals)) <= len(self.residuals)
+
     def interval(self, predicted: Floats, level: float) -> tuple[Floats, Floats]:
         """Lower and upper ends, float64 [sample, output] both, of intervals that hold the truth for a share `level` of images.
 
@@ -46,7 +50,7 @@ class CrossConformal:
         if not 0 < level < 1:
             raise PlanError(f"interval = {level:g} is no share of images. Give more than 0 and less than 1, such as 0.9.")
         count = len(self.residuals)
-        place = int(np.ceil(level * (count + 1) - 1e-9))
+        place = _place(level, count)
         if place > count:
             most = int(1000 * count / (count + 1)) / 1000
             raise DataError(
@@ -77,3 +81,8 @@ class CrossConformal:
             f"Intervals at {level:.0%} hold the true number for at least {least:.0%} of images like the labeled ones, on average "
             f"over draws of these, whatever the data (CV+), and for about {level:.0%} where models of different folds agree."
         )
+
+
+def _place(level: float, count: int) -> int:
+    """Which of so many residuals, counted from 1 in ascending order, bounds intervals of that level."""
+    return int(np.ceil(level * (count + 1) - 1e-9))

@@ -21,7 +21,8 @@ from headstart.multioutput.model import OutputModel
 def predict_outputs(model: OutputModel, images: GivenImages, interval: float | None = None) -> PredictionRows:
     """One row an image, or the error that kept it from being read.
 
-    A row of labels is `{"path", "labels", "probs"}`, one of a number `{"path", "value", "interval": {"level", "low", "high"}}`.
+    A row of labels is `{"path", "labels", "probs"}`, one of a number `{"path", "value", "interval": {"level", "low", "high"}}`,
+    without the interval where labeled images are too few for one of 90 % and none was asked for.
 
     Args:
         model: What predicts.
@@ -77,6 +78,9 @@ def answers_of(model: OutputModel, images: Images, interval: float | None = None
             said = [name for name, value, least in zip(model.outputs, row, model.thresholds, strict=True) if value >= least]
             probs = {name: float(value) for name, value in zip(model.outputs, row, strict=True)}
             yield {"labels": sorted(said, key=lambda name, probs=probs: -probs[name]), "probs": probs}  # type: ignore[misc]
+        return
+    if interval is None and not model.residuals.allows(LEVEL):
+        yield from ({"value": value} for value in values[:, 0].tolist())
         return
     level = LEVEL if interval is None else interval
     ends = model.intervals(shown, level)

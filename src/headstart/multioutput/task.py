@@ -29,6 +29,7 @@ class OutputSummary(Record):
         num_labeled: Images to learn from.
         num_test: Sealed images.
         seed: Of split and folds.
+        test_share: The share that was asked for as a test; None for the default.
         task_fingerprint: Changes when any image or target changes.
     """
 
@@ -42,6 +43,7 @@ class OutputSummary(Record):
     num_labeled: int
     num_test: int
     seed: int
+    test_share: float | None = None
     task_fingerprint: str
 
 
@@ -106,6 +108,7 @@ class OutputTask:
             num_labeled=len(self.targets),
             num_test=0 if self.images.test is None else len(self.images.test),
             seed=self.images.seed,
+            test_share=self.images.test_share,
             task_fingerprint=self.fingerprint,
         )
 

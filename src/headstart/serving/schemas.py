@@ -26,6 +26,9 @@ class Row(BaseModel):
     probs: dict[str, float] | None = None
     unknown: Unknown | None = None
     set: list[str] | None = Field(None, description='The prediction set, the most probable class first; with "sets".')
+    labels: list[str] | None = Field(None, description="Of a model of several labels: those that are there.")
+    value: float | None = Field(None, description="Of a model of numbers: the number.")
+    interval: dict[str, float] | None = Field(None, description='Of a model of numbers: "low", "high" and their "level".')
     error: str | None = None
 
 

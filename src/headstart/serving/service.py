@@ -20,6 +20,7 @@ from headstart.core.cores import num_cores
 from headstart.core.errors import DataError, PlanError, did_you_mean
 from headstart.data.resizing import TORCH_REPAID_AFTER, prepare_resizing
 from headstart.gallery import Gallery
+from headstart.runs.run_folder import holds_outputs
 from headstart.serving.batching import Batcher, Compute
 from headstart.serving.bodies import BodyReader
 from headstart.serving.corrections import Corrections
@@ -31,6 +32,7 @@ from headstart.serving.metrics import Metrics
 from headstart.serving.pictures import DecodedImages, DecodedPicture, Unreadable, Upload, decoded
 from headstart.serving.refusals import RefusedError, in_time, too_many_comparisons
 from headstart.serving.served import Served, ServedGallery, ServedRun
+from headstart.serving.served_outputs import ServedOutputs
 from headstart.serving.wanted import NOTHING_MORE, Wanted
 
 T = TypeVar("T")
@@ -86,7 +88,7 @@ class Service:
         self._room = Room(self.limits.max_pixels)
         prepare_resizing(TORCH_REPAID_AFTER)
         _check_names([*runs, *galleries], folder, shows=folders is not None and folders.shown is not None)
-        served: list[Served] = [ServedRun(folder, self._batcher) for folder in runs]
+        served: list[Served] = [(ServedOutputs if holds_outputs(one) else ServedRun)(one, self._batcher) for one in runs]
         served += [ServedGallery(_gallery_in(folder), self._batcher) for folder in galleries]
         self.served = {one.name: one for one in served}
         self.folders = _own_folders(served, corrections, folder) if folders is None else folders
@@ -147,7 +149,8 @@ class Service:
         """The run of a name."""
         found = self.named(name)
         if not isinstance(found, ServedRun):
-            raise RefusedError(409, "no-run", f'"{found.name}" is a gallery. Name a run.')
+            what = "is a gallery" if isinstance(found, ServedGallery) else "predicts several labels or numbers"
+            raise RefusedError(409, "no-run", f'"{found.name}" {what}. Name a run of classes.')
         return found
 
     def check_writable(self) -> None:

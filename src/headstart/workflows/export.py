@@ -6,9 +6,11 @@ from pathlib import Path
 
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.exported import Export
+from headstart.multioutput.run import OutputRun
 from headstart.runs.origin import check_classes, unchanged_task_of
 from headstart.runs.run import Run
-from headstart.workflows.arguments import AnyRun, named_folder
+from headstart.runs.run_folder import holds_outputs
+from headstart.workflows.arguments import AnyRun, folder_given, named_folder
 
 
 @checked
@@ -39,12 +41,20 @@ def export(
         PlanError: There is no such format or precision, or the run has no classes.
     """
     from headstart.export.bundle import check_exportable, export_bundle  # noqa: PLC0415  they import torch
+    from headstart.export.outputs import export_outputs  # noqa: PLC0415
 
+    if holds_outputs(folder_given(run)):
+        outputs = OutputRun.load(run)
+        return export_outputs(outputs, to, precision, _place(outputs.folder, to, precision, out, archive), archive=archive)
     loaded = Run.load(run)
     check_classes(loaded, "export")
     check_exportable(loaded)
-    suffix = to if precision == "float32" else f"{to}-{precision}"
-    place = Path(f"{named_folder(loaded.folder)}-{suffix}") if out is None else Path(out)
-    if archive and place.suffix.lower() != ".zip":
-        place = place.with_name(f"{place.name}.zip")
+    place = _place(loaded.folder, to, precision, out, archive)
     return export_bundle(loaded, unchanged_task_of(loaded), to, precision, place, archive=archive)
+
+
+def _place(folder: Path, to: str, precision: str, out: AnyPath | None, archive: bool) -> Path:
+    """Where a bundle is written."""
+    suffix = to if precision == "float32" else f"{to}-{precision}"
+    place = Path(f"{named_folder(folder)}-{suffix}") if out is None else Path(out)
+    return place.with_name(f"{place.name}.zip") if archive and place.suffix.lower() != ".zip" else place

@@ -23,9 +23,9 @@ from headstart.multioutput.evaluating import evaluated_on, predictions_of
 from headstart.multioutput.making import OutputRequest, run_outputs
 from headstart.multioutput.predicting import predict_outputs
 from headstart.multioutput.records import OutputEvaluation
-from headstart.multioutput.reporting import report_values
 from headstart.multioutput.run import OutputRun
 from headstart.multioutput.task import OutputTask
+from headstart.report.outputs import report_values
 from headstart.report.pages import page_of
 from headstart.runs.workspace import REPORT
 from headstart.workflows.arguments import AnyRun, Data, many, place_of

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from headstart.core.errors import MissingExtraError, PlanError, did_you_mean
 from headstart.core.types import Bytes
-from headstart.methods.model_graph import ModelGraph
+from headstart.features.graph_features import PictureGraph
 
 INPUT = "images"
 """What a graph's input is called."""
@@ -48,7 +48,7 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
+    def write(self, graph: PictureGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         """Write the graph into a folder; whatever fails raises what the library raises.
 
         Args:
@@ -75,7 +75,7 @@ class Format(ABC):
         return {}
 
 
-def example_for(graph: ModelGraph) -> Tensor:
+def example_for(graph: PictureGraph) -> Tensor:
     """Two gray pictures of a size that no network has, uint8 [2, height, width, channel]: tracers follow what they become."""
     height, width = (graph.largest_pixels + extra for extra in EXAMPLE_EXTRA)
     return torch.full((2, height, width, 3), 127, dtype=torch.uint8)

@@ -14,7 +14,7 @@ import torch
 
 from headstart.core.types import Bytes
 from headstart.export.formats.base import INPUT, Format, example_for, store_in_half
-from headstart.methods.model_graph import ModelGraph
+from headstart.features.graph_features import PictureGraph
 
 OPSET = 17
 """Of ONNX operators: of 2022, so that old runtimes know it."""
@@ -37,7 +37,7 @@ class Onnx(Format):
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {"images": images})
 
-    def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
+    def write(self, graph: PictureGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         if precision == "fp16":
             store_in_half(graph)
         content = _exported(graph)
@@ -47,7 +47,7 @@ class Onnx(Format):
             (folder / self.file).write_bytes(content)
 
 
-def _exported(graph: ModelGraph) -> bytes:
+def _exported(graph: PictureGraph) -> bytes:
     names = list(graph.output_names)
     content: Any = io.BytesIO()  # the older exporter writes into it
     with warnings.catch_warnings(), torch.no_grad():

@@ -14,7 +14,7 @@ import numpy as np
 from headstart.backbones.engines.openvino import converted
 from headstart.core.types import Bytes
 from headstart.export.formats.base import INPUT, LEAST_HALVED, Format, example_for
-from headstart.methods.model_graph import ModelGraph
+from headstart.features.graph_features import PictureGraph
 
 
 @final
@@ -39,7 +39,7 @@ class OpenVino(Format):
     def packages_for(self, precision: str) -> dict[str, str]:
         return {"nncf": "int8"} if precision == "int8" else {}
 
-    def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
+    def write(self, graph: PictureGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         import openvino  # noqa: PLC0415
 
         made = converted(graph, example_for(graph))

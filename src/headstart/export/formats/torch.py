@@ -12,7 +12,7 @@ from torch.export import Dim
 
 from headstart.core.types import Bytes
 from headstart.export.formats.base import Format, example_for, store_in_half
-from headstart.methods.model_graph import ModelGraph
+from headstart.features.graph_features import PictureGraph
 
 TRACED = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
 """Where each operation comes from: text with paths of this machine, 0.7 of 21 MB for EfficientNet-Lite0."""
@@ -33,7 +33,7 @@ class Torch(Format):
         program = torch.export.load(str(folder / "model.pt2")).module()
         return lambda images: [output.numpy() for output in program(torch.from_numpy(images))]
 
-    def write(self, graph: ModelGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
+    def write(self, graph: PictureGraph, folder: Path, precision: str, pictures: Callable[[], list[Bytes]]) -> None:
         if precision == "fp16":
             store_in_half(graph)
         sizes = {0: Dim("sample", min=1, max=1024), 1: Dim("height", min=1, max=2**15), 2: Dim("width", min=1, max=2**15)}

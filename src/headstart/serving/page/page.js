@@ -135,8 +135,11 @@ function result(file, row, model, alone) {
   } else {
     const reasons = made("div", { className: "reasons" });
     const start = () => explain(file, model.name, shown, reasons, row.label);
-    right.append(made("p", { className: "label" }, row.label, made("small", { textContent: percent(row.probability) })),
-      ...[unlike(row.unknown), ...bars(row.probs)].filter(Boolean));
+    const [head, small] = row.labels ? [row.labels.join(" · ") || "–", ""] : typeof row.value === "number"
+      ? [row.value.toPrecision(4), row.interval ? `${row.interval.low.toPrecision(4)} – ${row.interval.high.toPrecision(4)}` : ""]
+      : [row.label, percent(row.probability)];
+    right.append(made("p", { className: "label" }, head, made("small", { textContent: small })),
+      ...[unlike(row.unknown), ...(row.probs ? bars(row.probs) : [])].filter(Boolean));
     if (model.kind === "run") {
       right.append(reasons);
       if (alone) start();
