@@ -323,7 +323,7 @@ def test_a_script_that_does_not_do_its_work_is_refused_in_one_sentence(script, r
     refused(
         ExportError,
         f"The bundle does not run by itself ({reason}). Nothing was written; choose another format with --to.",
-        lambda: parity._predicted(tmp_path, [tmp_path / "0.png"], 1, "torch"),
+        lambda: parity.predicted_rows(tmp_path, [tmp_path / "0.png"], 1, "torch"),
     )
 
 
@@ -331,7 +331,7 @@ def test_answers_end_at_line_feeds_alone(tmp_path):
     row = {"path": "a\u2028b.png"}
     line = f"{json.dumps(row, ensure_ascii=False)}\n".encode()
     (tmp_path / "predict.py").write_text(f"import sys; sys.stdout.buffer.write({line!r}); sys.stderr.write('{{}}')")
-    assert parity._predicted(tmp_path, [tmp_path / "0.png"], 1, "torch") == ([row], {})
+    assert parity.predicted_rows(tmp_path, [tmp_path / "0.png"], 1, "torch") == ([row], {})
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
@@ -339,8 +339,8 @@ def test_p_values_that_are_no_numbers_are_refused(wrong, tmp_path, monkeypatch):
     rows = [[{"probs": {"a": 0.9, "b": 0.1}, "unknown": {"p_value": value}}] for value in (0.5, 0.5)]
     rows[wrong][0]["unknown"]["p_value"] = float("nan")
     answers = iter(rows)
-    monkeypatch.setattr(parity, "_predicted", lambda *_: (next(answers), {"model": 1.0, "reading": 1.0}))
-    monkeypatch.setattr(parity, "_files", lambda *_: [tmp_path])
+    monkeypatch.setattr(parity, "predicted_rows", lambda *_: (next(answers), {"model": 1.0, "reading": 1.0}))
+    monkeypatch.setattr(parity, "files_of", lambda *_: [tmp_path])
     found = parity.measured_parity(tmp_path, parity.Expected(None, np.array([[0.9, 0.1]]), np.array([0.5])), "torch")
     refused(
         ExportError,

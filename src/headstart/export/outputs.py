@@ -43,7 +43,17 @@ from headstart.runs.run import MODEL
 
 
 def export_outputs(run: OutputRun, to: str, precision: str, out: Path, *, archive: bool = False) -> Export:
-    """Write the bundle of a run of outputs, once it has predicted what the model predicts; arguments as of `headstart.export`.
+    """Write the bundle of a run of outputs, once it has predicted what the model predicts.
+
+    Args:
+        run: A finished run on pictures, whose data are still there.
+        to: A format.
+        precision: One of the format's.
+        out: The folder, which must not exist.
+        archive: Whether `out` is one zip file with that folder.
+
+    Returns:
+        What was written.
 
     Raises:
         DataError: The run was fitted on feature vectors, or its data are gone or have changed.
