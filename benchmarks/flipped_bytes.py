@@ -32,12 +32,11 @@ from benchmarks.protocol import arguments, empty_cache, show
 from headstart.backbones.loading import load_backbone
 from headstart.core import soundness
 from headstart.core.errors import HeadstartError
-from headstart.core.folders import cache_folder
 from headstart.core.steps import Steps
 from headstart.data.images import FileImages, ImageSet
 from headstart.data.reading import read_task
-from headstart.features.extract import features_of
-from headstart.features.store.store import store_at
+from headstart.features.extract import feature_store, features_of
+from headstart.features.store.store import Store, store_at
 from headstart.features.store.transient import transient_features
 from headstart.gallery.gallery import Gallery
 from headstart.methods.model import Model
@@ -126,7 +125,9 @@ def cache_place(home: Path) -> Place:
         return b"".join(np.asarray(block).tobytes() for block in (*found.stages, *found.stds, found.pixels))
 
     answer()
-    return Place("cache", cache_folder() / "features", answer)
+    store = feature_store(backbone, backbone.engine)
+    assert isinstance(store, Store)
+    return Place("cache", store.folder, answer)
 
 
 def steps_place(home: Path) -> Place:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from headstart.core import records
 from headstart.core.errors import DataError, ExportError, PlanError, PretrainedError
+from headstart.core.parsing import json_from, json_in, json_text
 from headstart.gallery import Gallery
 from headstart.gallery import state as state_module
 
@@ -180,6 +181,7 @@ def test_a_folder_without_a_gallery_and_a_place_that_is_taken_are_refused(galler
 def test_another_backbone_is_refused(gallery, pictures) -> None:
     path = gallery.folder / "gallery.json"
     card = json.loads(path.read_text(encoding="utf-8"))
+    del card["checksum"]
     path.write_text(json.dumps({**card, "weights_hash": "0123456789abcdef"}), encoding="utf-8")
     assert message(lambda: Gallery.open(gallery.folder).predict(pictures["red"])) == (
         f"{gallery.folder} was made with pixels of weights 0123456789abcdef, and that name has weights "
@@ -190,7 +192,7 @@ def test_another_backbone_is_refused(gallery, pictures) -> None:
 def test_damage_and_a_later_version_are_one_sentence(gallery) -> None:
     path = gallery.folder / "gallery.json"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace('"version": 2', '"version": 7'), encoding="utf-8")
+    path.write_text(json_text(json_in(path) | {"version": 7}), encoding="utf-8")
     assert message(lambda: Gallery.open(gallery.folder)) == (
         f"{gallery.folder} is a gallery of version 7, and this headstart reads up to 2. Update headstart, or enroll its classes "
         "into a new folder."
@@ -199,7 +201,7 @@ def test_damage_and_a_later_version_are_one_sentence(gallery) -> None:
     found = message(lambda: Gallery.open(gallery.folder))
     assert found.startswith(f"{gallery.folder} holds a damaged gallery (")
     assert found.endswith("Enroll its classes into a new folder.")
-    path.write_text(text.replace('"version": 2', '"version": 1'), encoding="utf-8")
+    path.write_text(json_text(json_from(text, "card") | {"version": 1}), encoding="utf-8")
     shutil.copy(gallery.folder / "state.safetensors", gallery.folder / "ground.safetensors")
     assert message(lambda: Gallery.open(gallery.folder)) == (
         f"{gallery.folder} holds a damaged gallery ('relatives' is missing). Enroll its classes into a new folder."

@@ -74,7 +74,7 @@ def test_files_that_are_sound_and_do_not_fit_together_are_named(places, tmp_path
 def test_damaged_files_of_the_cache_are_deleted_unless_nothing_is_to_be_repaired(
     places, tmp_path, monkeypatch, headstart_command
 ):
-    source = places["cache"].folder.parent
+    source = places["cache"].folder.parent.parent
     monkeypatch.setenv("HEADSTART_CACHE", str(shutil.copytree(source, tmp_path / "cache")))
     monkeypatch.chdir(tmp_path)
     assert headstart.verify("cache").same

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import headstart
+from headstart.core.parsing import json_in, json_text
 from headstart.data.images import FileImages, ImageSet
 from headstart.methods.test_time import adapted_at_test_time
 from headstart.planning import fitting
@@ -209,7 +210,7 @@ def test_only_refuse_takes_labels_away_and_the_best_guess_stays(shades):
 
 def test_an_old_run_predicts_and_refuses_to_refuse(shades, headstart_command):
     card = shades / "judging" / "model" / "model.json"
-    card.write_text(card.read_text(encoding="utf-8").replace('"has_detector": true', '"has_detector": false'), encoding="utf-8")
+    card.write_text(json_text(json_in(card) | {"has_detector": False}), encoding="utf-8")
     odd = stamped(shades / "odd.png", 2)
     answer = headstart_command("predict", "judging", odd, "--json")
     row = json.loads(answer.out)

@@ -206,6 +206,8 @@ def _embedding_from(card: GalleryCard, arrays: dict[str, Floats]) -> Embedding |
     method = meta_learner(str(card.method["kind"])).model_copy(update={k: v for k, v in card.method.items() if k != "kind"})
     means = _below(arrays, "mean.")
     representation = Representation(method.blocks, tuple(means[str(place)] for place in range(len(means))))
+    check_arrays(means, {place: f"feature.{place}" for place in means}, {})
+    check_arrays(arrays, {"axes": "feature axis"}, {"feature": sum(map(len, representation.means))})
     parameters = {name: torch.from_numpy(np.array(value)) for name, value in _below(arrays, "parameter.").items()}
     return Embedding(method, PrincipalComponents(representation, arrays["axes"]), parameters)
 
