@@ -193,7 +193,7 @@ def test_a_damaged_run_is_named_and_does_not_hide_the_others(task, tmp_path):
     assert [run.folder.name for run in list_runs(tmp_path)] == ["whole"]
     told = damaged_runs(tmp_path)
     assert told[f"{tmp_path / 'half'}"].startswith(f"{tmp_path / 'half' / 'task.json'}: not valid JSON (")
-    assert told[f"{tmp_path / 'binary'}"] == f"{tmp_path / 'binary'}: a file is not UTF-8 text. Restore or delete it."
+    assert told[f"{tmp_path / 'binary'}"] == f"{tmp_path / 'binary'}/plan.toml is damaged (not UTF-8 text). Restore or delete it."
     assert len(told) == 2
 
 
