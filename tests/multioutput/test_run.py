@@ -218,3 +218,16 @@ def test_the_command_line_runs_predicts_evaluates_and_reports(vectors, tmp_path,
     assert (refusal.code, refusal.err.strip()) == (
         2, "error: sets is for one class an image, and numbers are predicted here. Leave it out."
     )  # fmt: skip
+
+
+def test_finished_runs_are_listed_as_finished(runs, headstart_command):
+    folder = runs["numbers"].folder.parent
+    found = json.loads(headstart_command("runs", folder, "--json").out)
+    assert {Path(row["folder"]).name: row["state"] for row in found} == {"numbers": "finished", "several_labels": "finished"}
+    assert "R2 0.9" in headstart_command("runs", folder).out
+
+
+def test_a_run_predicts_and_evaluates_by_itself(runs):
+    assert runs["numbers"].evaluate() == runs["numbers"].evaluation
+    (row,) = runs["numbers"].predict(np.zeros((1, 11)), interval=0.5)
+    assert row["interval"]["level"] == 0.5

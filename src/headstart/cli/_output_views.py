@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, interval, plain, said, table
@@ -69,6 +69,20 @@ def summary_of_outputs(run: OutputRun) -> RenderableType:
         ("Next", f"headstart predict {run.folder} PICTURES"),
     ]
     return facts([row for row in rows if str(row[1])])
+
+
+def list_of_outputs(runs: Sequence[OutputRun]) -> Iterator[RenderableType]:
+    """One line a run."""
+    if not runs:
+        return
+    from headstart.multioutput.metrics import metrics_for
+
+    rows = []
+    for run in runs:
+        name, value = next(iter(run.evaluation.metrics.items()))
+        title = metrics_for(run.evaluation.kind)[name].title
+        rows.append((plain(run.folder.name, "bold"), said(run.decision.verdict), run.decision.chosen, f"{title} {value}"))
+    yield from ("", table(("run", "verdict", "model", "result"), rows, title="Several labels and numbers"))
 
 
 def evaluation_of_outputs(evaluation: dict[str, Any]) -> RenderableType:

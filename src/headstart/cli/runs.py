@@ -10,6 +10,7 @@ import typer
 
 from headstart.cli import _options as options
 from headstart.cli._audit_views import history_view
+from headstart.cli._output_views import list_of_outputs
 from headstart.cli._printing import answer, interval, plain, said, table, told
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def runs(
     With --audit the order of each run's ranking is held against its fits: how often a network was the best, and what the
     ranking's first, or always taking one network, cost. No ranking reads this, so that a command gives the same plan again.
     """
+    from headstart.multioutput.run import list_output_runs
     from headstart.runs.finished import damaged_runs, list_runs
     from headstart.runs.unfinished import unfinished_runs
     from headstart.workflows.runs import audit_runs
@@ -44,13 +46,14 @@ def runs(
         shown = history_view(history.to_dict()) if history else f"No run in {folder} fitted two ranked networks alike."
         answer(as_json, history.to_dict() if history else None, shown)
         return
-    found, unfinished = list_runs(folder), unfinished_runs(folder)
+    found, outputs, unfinished = list_runs(folder), list_output_runs(folder), unfinished_runs(folder)
     results = [{"folder": str(run.folder), "state": "finished", **run.result} for run in found]
+    results += [{"folder": str(run.folder), "state": "finished", **run.result} for run in outputs]
     results += [{"folder": str(run.folder), "state": run.state, "advice": run.advice} for run in unfinished]
-    if not found and not unfinished:
+    if not results:
         answer(as_json, results, f"No runs in {folder}. `headstart run DATA` makes one.")
         return
-    answer(as_json, results, *_listed(folder, found), *_unfinished(unfinished))
+    answer(as_json, results, *_listed(folder, found), *list_of_outputs(outputs), *_unfinished(unfinished))
 
 
 def _listed(folder: Path, found: Sequence[Run]) -> Iterator[RenderableType]:

@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
+from headstart.core.prediction_rows import PredictionRows
 from headstart.core.records import Record
+from headstart.core.verbs import public
+from headstart.data.given_images import GivenImages
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputDecision, OutputEvaluation
@@ -17,6 +20,7 @@ from headstart.multioutput.task import OutputSummary
 from headstart.planning.ranking.ranking import Ranking
 from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import RunFolder, holds_outputs
+from headstart.runs.workspace import RESULT
 
 Kind = TypeVar("Kind", bound=Record)
 FILES: dict[type[Record], str] = {
@@ -46,6 +50,16 @@ class OutputRun(RunFolder):
         if not holds_outputs(folder):
             raise DataError(f"{folder} holds no finished run of several labels or numbers. `headstart run` makes one.")
         return cls(folder)
+
+    def predict(self, images: GivenImages, interval: float | None = None) -> PredictionRows:
+        """One row an image; see `headstart.predict`."""
+        rows: PredictionRows = public("predict")(self, images, interval=interval)
+        return rows
+
+    def evaluate(self, data: str | Path | None = None) -> OutputEvaluation:
+        """Its evaluation, or that of its model on other labeled data; see `headstart.evaluate`."""
+        found: OutputEvaluation = public("evaluate")(self, data)
+        return found
 
     def _read(self, kind: type[Kind]) -> Kind | None:
         path = self.folder / FILES[kind]
@@ -105,3 +119,9 @@ class OutputRun(RunFolder):
             "evaluation": self.evaluation.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
         }
+
+
+def list_output_runs(folder: str | Path = "runs") -> list[OutputRun]:
+    """The finished runs of several labels or numbers in a folder, oldest first."""
+    found = [path.parent for path in Path(folder).glob(f"*/{RESULT}") if holds_outputs(path.parent)]
+    return [OutputRun(path) for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]

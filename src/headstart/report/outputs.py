@@ -57,7 +57,7 @@ def _headline(run: OutputRun) -> str:
     chosen = next((one.candidate for one in run.decision.results if one.name == run.decision.chosen), None)
     return {
         "transfer": f"Transfer from {chosen.pretrained if chosen else ''}",
-        "scratch": "Train from scratch",
+        "scratch": "Transfer does not help",
         "no difference": "No difference that these labels can show",
         "not judged": "Not judged: one side was not tried",
     }[run.decision.verdict]

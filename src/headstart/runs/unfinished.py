@@ -11,6 +11,7 @@ from typing import Any
 from headstart.core.parsing import json_in
 from headstart.runs.in_progress import PROGRESS, InProgress, in_progress
 from headstart.runs.run import FAILURE, FIRST_MODEL, MODEL, REQUEST
+from headstart.runs.run_folder import OUTPUT_MODEL
 
 OPTIONS = {
     "sources": "--source",
@@ -24,9 +25,10 @@ OPTIONS = {
     "seed": "--seed",
     "per_class": "--per-class",
     "test": "--test",
+    "numbers": "--numbers",
 }
 """The option of each field of a request."""
-DEFAULTS = {"weights": "pretrained", "seed": 0}
+DEFAULTS = {"weights": "pretrained", "seed": 0, "numbers": ""}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class UnfinishedRun:
 def unfinished_runs(folder: str | Path = "runs") -> list[UnfinishedRun]:
     """The runs in a folder that have steps or a request and no final model, or go on with one, oldest first."""
     places = {path.parent for name in ("steps", REQUEST, FAILURE, PROGRESS) for path in Path(folder).glob(f"*/{name}")}
-    waiting = [place for place in places if _exists(place / PROGRESS) or not _exists(place / MODEL / "model.json")]
+    waiting = [place for place in places if _exists(place / PROGRESS) or not _has_model(place)]
     described = {place: _described(place) for place in waiting}
     changed = {}
     for place in waiting:
@@ -103,6 +105,10 @@ def _failure_of(place: Path) -> str | None:
         return None
     except OSError as error:
         return f"{FAILURE}: cannot be read ({error.strerror})."
+
+
+def _has_model(place: Path) -> bool:
+    return _exists(place / MODEL / "model.json") or _exists(place / MODEL / OUTPUT_MODEL)
 
 
 def _exists(path: Path) -> bool:
