@@ -65,6 +65,19 @@ def test_a_fit_is_evaluated_on_the_test_set_and_read_back(task, tmp_path):
     assert again.environment["processor"]
 
 
+def test_peak_memory_is_kept_and_grows_only(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    workspace.write_peak_memory()
+    assert not (tmp_path / "env.json").exists()
+    workspace.write_environment()
+    assert "peak_memory_bytes" not in workspace.run.environment
+    for now, kept in ((3_000, 3_000), (2_000, 3_000), (5_000, 5_000)):
+        monkeypatch.setattr("headstart.runs.workspace.peak_bytes", lambda now=now: now)
+        workspace.write_peak_memory()
+        assert workspace.run.environment["peak_memory_bytes"] == kept
+    assert workspace.run.environment["python"]
+
+
 def test_judging_sources_and_adapting_count_as_deciding(tmp_path):
     (tmp_path / "steps").mkdir()
     lines = ("rank-1\t2.000\n", "sources-1\t3.000\n", "adapt-1\t40.000\n", "decide-1\t0.500\n", "fold-1\t7.000\n")

@@ -102,6 +102,8 @@ TEST_PREDICTIONS = "predictions.parquet"
 POOL_PREDICTIONS = "unlabeled.parquet"
 FAILURE = "failure.txt"
 ENVIRONMENT = "env.json"
+PEAK_MEMORY = "peak_memory_bytes"
+"""Of the environment: the most memory that a process of the run has had, in bytes; runs of earlier versions have none."""
 STATISTICS = "memory.safetensors"
 REQUEST = "request.json"
 """What a run was asked for, which it goes on with."""
@@ -300,6 +302,7 @@ class Run(RunFolder, Shown):
             "extension": _plain(self.extension),
             "label_errors": _plain(self.label_errors),
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
+            PEAK_MEMORY: self.environment.get(PEAK_MEMORY),
             "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }
 

@@ -27,6 +27,7 @@ from headstart.core.evaluation import Evaluation
 from headstart.core.folders import cache_folder
 from headstart.core.key_files import write_keys
 from headstart.core.launched import check_connected
+from headstart.core.memory import peak_bytes
 from headstart.core.parsing import json_in, json_text
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, write_atomically
@@ -51,6 +52,7 @@ from headstart.runs.run import (
     FIRST_MODEL,
     KNOWN,
     MODEL,
+    PEAK_MEMORY,
     POOL_PREDICTIONS,
     REQUEST,
     STATISTICS,
@@ -243,6 +245,16 @@ class Workspace:
             "packages": versions,
         }
         write_atomically(self.path(ENVIRONMENT), json_text(values))
+
+    def write_peak_memory(self) -> None:
+        """Add to the versions and hardware the most memory that this process has had, or an earlier one that worked on the run.
+
+        Nothing where they were not written, as in a run that extends another one.
+        """
+        values = self.run.environment
+        if values:
+            values[PEAK_MEMORY] = max(peak_bytes(), values.get(PEAK_MEMORY) or 0)
+            write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
 
     def write_failure(self, sentence: str) -> None:
         """Write why training broke down."""

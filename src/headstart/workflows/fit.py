@@ -151,6 +151,7 @@ def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
     if isinstance(use, ClusterUse):
         workspace.write(use.joined(workspace.run.cluster_use))
     workspace.write_drops()
+    workspace.write_peak_memory()
     run = workspace.write_result()
     workspace.write_card(run_card(run, task))
     workspace.write_manifest(images)
