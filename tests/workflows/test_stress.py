@@ -192,11 +192,13 @@ def test_a_robust_form_is_judged_by_corruptions_it_has_not_learned_from(
 ) -> None:
     asked, original = [], robustness.pictures_of
     monkeypatch.setattr(
-        robustness, "pictures_of", lambda run, data, cache, plan: asked.append(plan) or original(run, data, cache, plan)
+        robustness,
+        "pictures_of",
+        lambda run, data, cache, plan=None, *, sealed: asked.append(plan) or original(run, data, cache, plan, sealed=sealed),
     )
     found = headstart.stress(run, corruption=("contrast", "gray"), robust=True).robust
     assert found is not None
-    whole, *others = [plan.method["corrupted"] for plan in asked]
+    whole, *others = [plan.method["corrupted"] for plan in asked if plan is not None]
     assert whole == list(FAMILIES)
     assert others == [[one for one in FAMILIES if one != family] for family in ("digital", "everyday")]
     assert found.candidate == "ridge on raw pixels with 5 corrupted views"
@@ -238,3 +240,16 @@ def test_a_plan_has_the_robust_form_of_all_its_members(run: headstart.Run) -> No
     assert plan.partners[0].temperature is None
     with pytest.raises(PlanError, match=r"^nearest_mean: no more robust form of it is known\. Leave out --robust, or fit"):
         robustness.robust_plan(run.plan.model_copy(update={"method": {"kind": "nearest_mean"}}))
+
+
+def test_the_test_images_choose_no_robust_form(run: headstart.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, original = [], robustness.pictures_of
+    monkeypatch.setattr(robustness, "pictures_of", lambda *args, **options: seen.append(original(*args, **options)) or seen[-1])
+    shaded(Path("many"), 22, 5)
+    task = headstart.read_task("many", test=0.4)
+    asked = headstart.fit(task, method="ridge", pretrained="pixels", out="half")
+    headstart.stress(asked, corruption="gray", robust=True)
+    assert task.test is not None
+    sealed = set(task.test.content_keys)
+    assert seen
+    assert not sealed & {key for basis in seen for _, images in basis.models for key in images.content_keys}

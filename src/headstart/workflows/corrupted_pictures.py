@@ -94,15 +94,18 @@ class Cache(NamedTuple):
         return (self.steps.folder / f"{self.steps.stem(name, inputs)}.json").exists()
 
 
-def pictures_of(run: Run, data: Data | None, cache: Cache, plan: Plan | None = None) -> Basis:
-    """The images that are made worse, with the models that predict them: those of another plan than the run's if one is given."""
+def pictures_of(run: Run, data: Data | None, cache: Cache, plan: Plan | None = None, *, sealed: bool = False) -> Basis:
+    """The images that are made worse, with the models that predict them: those of another plan than the run's if one is given.
+
+    With `sealed` the run's test images stay as they are, and its labeled images are predicted out of fold: for a choice.
+    """
     check_classes(run, "stress")
     if not provider_of(run.model.backbone.card).takes_pictures:
         raise DataError(f"{run.folder} was fitted on feature vectors, and it is pictures that get worse. Fit a run on images.")
-    return _spaced(_basis(run, data, cache, plan))
+    return _spaced(_basis(run, data, cache, plan, sealed=sealed))
 
 
-def _basis(run: Run, data: Data | None, cache: Cache, other: Plan | None) -> Basis:
+def _basis(run: Run, data: Data | None, cache: Cache, other: Plan | None, *, sealed: bool) -> Basis:
     own = isinstance(data, Task) and data.fingerprint == run.task_summary.task_fingerprint
     plan = (other or run.plan).model_copy(update={"hold_out": False})
 
@@ -116,7 +119,7 @@ def _basis(run: Run, data: Data | None, cache: Cache, other: Plan | None) -> Bas
         images, name, warning = images_to_evaluate(run, data)
         return Basis([(predicting("corrupted pictures"), images)], ON_DATA, name, warning)
     task = data if isinstance(data, Task) else unchanged_task_of(run)
-    if task.test is not None:
+    if task.test is not None and not sealed:
         unlearned = not learns_test(task, run.plan)
         model = predicting("test") if unlearned else fitted(task, "test")
         return Basis([(model, task.test)], ON_TEST if unlearned else WITHOUT_TEST)

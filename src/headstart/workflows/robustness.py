@@ -19,7 +19,7 @@ from headstart.planning.plan import Member, Plan
 from headstart.runs.run import Run
 from headstart.runs.workspace import Workspace
 from headstart.workflows.arguments import Data
-from headstart.workflows.corrupted_pictures import Basis, Cache, Rows, pictures_of, rows_of
+from headstart.workflows.corrupted_pictures import Cache, pictures_of, rows_of
 
 ROBUST_PLAN = "robust_plan.toml"
 M = TypeVar("M", bound=Member)
@@ -59,17 +59,17 @@ def _settings(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in after.items() if name in before or default.get(name) != value}
 
 
-def robust_alternative(run: Run, data: Data | None, basis: Basis, rows: Rows, cache: Cache) -> RobustAlternative:
+def robust_alternative(run: Run, data: Data | None, names: tuple[str, ...], cache: Cache) -> RobustAlternative:
     """The robust form of a run's plan beside it, on the same images; its plan is written where it does better beyond chance.
 
     Each corruption is predicted by models that learned from the other families alone, so that what is found holds for what nobody
-    thought of; pictures as they are by models that learned from all families.
+    thought of; pictures as they are by models that learned from all families. The run's test images choose nothing: its labeled
+    images do, out of fold.
 
     Args:
         run: The run.
         data: Other labeled images than the run's own.
-        basis: The images, with the models of the run's own plan.
-        rows: What was found for these.
+        names: The corruptions.
         cache: Where results are kept.
 
     Returns:
@@ -79,13 +79,15 @@ def robust_alternative(run: Run, data: Data | None, basis: Basis, rows: Rows, ca
         PlanError: No method of the plan has a more robust form.
     """
     whole = robust_plan(run.plan)
-    others = rows_of(pictures_of(run, data, cache, whole), (), cache)
+    basis = pictures_of(run, data, cache, sealed=True)
+    rows = rows_of(basis, names, cache)
+    others = rows_of(pictures_of(run, data, cache, whole, sealed=True), (), cache)
     for family in FAMILIES:
-        names = tuple(dict.fromkeys(name for name, _ in rows if name in CORRUPTIONS.names() and _family(name) == family))
-        if names:
+        own = tuple(name for name in names if CORRUPTIONS.get(name).family == family)
+        if own:
             plan = robust_plan(run.plan, tuple(one for one in FAMILIES if one != family))
-            found = rows_of(pictures_of(run, data, cache, plan), names, cache)
-            others |= {condition: row for condition, row in found.items() if condition[0] in names}
+            found = rows_of(pictures_of(run, data, cache, plan, sealed=True), own, cache)
+            others |= {condition: row for condition, row in found.items() if condition[0] in own}
     every = np.arange(len(keys_of(basis.models)))
     pairs = {condition: (folder, others[condition][1]) for condition, (_, folder) in rows.items()}
     clean, gain, count = paired_gains(str(run.folder), pairs, (every, every))
@@ -98,7 +100,3 @@ def robust_alternative(run: Run, data: Data | None, basis: Basis, rows: Rows, ca
     Workspace(run.folder).vouch_for(ROBUST_PLAN)
     offer = f"Fit it: headstart fit {Path(run.folder) / ROBUST_PLAN}."
     return RobustAlternative(candidate=name, clean=clean, corrupted=gain, plan=ROBUST_PLAN, sentence=f"{sentence} {offer}")
-
-
-def _family(name: str) -> Family:
-    return CORRUPTIONS.get(name).family

@@ -74,7 +74,7 @@ def stress(
         rows, others = rows_of(basis, names, cache), rows_of(other_basis, names, theirs)
         pairs = {condition: (folder, others[condition][1]) for condition, (_, folder) in rows.items()}
         gain = gain_of(str(other.folder), pairs, shared)
-    alternative = robust_alternative(run, data, basis, rows, cache) if robust else None
+    alternative = robust_alternative(run, data, names, cache) if robust else None
     found = _summed(run, basis, rows, names).model_copy(update={"against": gain, "robust": alternative})
     _write(run, _with_earlier(run, found, basis, names, cache))
     return found
