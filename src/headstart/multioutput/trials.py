@@ -143,15 +143,23 @@ class OutputTrials:
         return bool(worse.mean() > BEHIND * worse.std(ddof=1) / np.sqrt(len(worse)))
 
     def best(self, *families: Family) -> ValidatedOutputs | None:
-        """The candidate of least mean loss on the images that all of them predicted, of some families or of all but chance."""
+        """The candidate of least mean loss, of some families or of all but chance.
+
+        Those that predicted the most images are compared on all of these; one that was fitted to fewer folds takes the place of
+        the best of them where its loss is lower on the images that both predicted.
+        """
         wanted = families or ("baseline", "transfer", "scratch")
         found = [one for one in self.validated if one.candidate.family in wanted]
         if not found:
             return None
-        shared = found[0].held_out.rows
-        for one in found[1:]:
-            shared = np.intersect1d(shared, one.held_out.rows)
-        return min(found, key=lambda one: float(one.losses(self.task)[np.isin(one.held_out.rows, shared)].mean()))
+        most = max(len(one.held_out.rows) for one in found)
+        best = min((one for one in found if len(one.held_out.rows) == most), key=lambda one: float(one.losses(self.task).mean()))
+        for one in found:
+            if len(one.held_out.rows) < most:
+                _, own, other = np.intersect1d(one.held_out.rows, best.held_out.rows, return_indices=True)
+                lower = one.losses(self.task)[own].mean() < best.losses(self.task)[other].mean()
+                best = one if lower else best
+        return best
 
     def skip(self, candidate: OutputCandidate, reason: str, price: float = 0.0) -> None:
         """Note that a candidate was not tried, and why."""
