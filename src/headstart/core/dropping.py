@@ -34,7 +34,10 @@ def noting_drops() -> Iterator[dict[Path, str]]:
 
 
 def drop(path: Path, reason: str) -> None:
-    """Delete a file or folder that is damaged and will be made again, and note it; the log names both."""
+    """Delete a file or folder that is damaged and will be made again, and note it; the log names both.
+
+    One that cannot be deleted stays, and whoever asked takes it for missing.
+    """
     _LOG.warning("%s is damaged (%s) and is made again.", path, reason)
     told = _TOLD.get()
     if told is not None:
@@ -42,7 +45,7 @@ def drop(path: Path, reason: str) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        with suppress(FileNotFoundError, PermissionError):  # another process was faster; Windows keeps one that is open
+        with suppress(OSError):  # another process was faster, Windows keeps one that is open, or nothing can be written there
             path.unlink()
 
 

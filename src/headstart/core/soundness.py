@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from headstart.core.arrays import check_safetensors, read_metadata
 from headstart.core.dropping import drop
 from headstart.core.errors import DamagedError, HeadstartError
 from headstart.core.parsing import json_in, toml_in
+from headstart.core.sealed_tables import read_sealed
 
 _KNOWN: dict[tuple[str, int, int], str] = {}
 """What was found in this process, by path, size and time of change."""
@@ -33,10 +37,14 @@ def known_fault_of(path: Path) -> str:
 
 
 def drops_damaged_step(path: Path) -> bool:
-    """Whether a file in the folder of a step, whose result is in the file at `path`, was damaged: all of it is dropped then."""
+    """Whether a file in the folder of a step, whose result is in the file at `path`, was damaged: all of it is dropped then.
+
+    Only what was read can be damaged: `OSError` where a file cannot be read.
+    """
     damaged = {file: fault for file in sorted(path.with_suffix("").rglob("[!.]*")) if (fault := known_fault_of(file))}
     if damaged:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be deleted, its step counts as missing all the same
+            path.unlink()
     for file, fault in damaged.items():
         drop(file, fault)
     return bool(damaged)
@@ -50,7 +58,8 @@ def forget_known() -> None:
 def fault_of(path: Path) -> str:
     """What is wrong with a file of a kind that headstart writes, as part of a sentence; empty where nothing is seen.
 
-    Files of other kinds, and those that are gone meanwhile, have no fault that can be seen.
+    Files of other kinds, and those that are gone meanwhile, have no fault that can be seen. `OSError` where the file cannot be
+    read, or memory is short, which says nothing about it.
     """
     check = CHECKS.get(path.suffix)
     if check is None or not path.is_file():
@@ -59,11 +68,13 @@ def fault_of(path: Path) -> str:
         check(path)
     except FileNotFoundError:
         return ""
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), os.fspath(path)) from None
     except DamagedError as error:
         return error.reason or str(error)
     except HeadstartError as error:
         return str(error)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError) as error:
         return str(error) or type(error).__name__
     return ""
 
@@ -74,21 +85,31 @@ def _check_arrays(path: Path) -> None:
 
 
 def _check_table(path: Path) -> None:
-    from headstart.core.predictions import Predictions  # noqa: PLC0415  it imports SciPy
+    """Of whatever columns: by its checksum, and all that Parquet itself tells."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
-    Predictions.read(path)
+    content = read_sealed(path)
+    try:
+        pq.ParquetFile(pa.BufferReader(content)).read()
+    except MemoryError:
+        raise
+    except (OSError, pa.ArrowException) as error:  # OSError, too, is said of the bytes, which are in memory
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def _check_archive(path: Path) -> None:
-    """Of NumPy arrays, each of which has a CRC-32."""
+    """Of NumPy arrays, each of which has a CRC-32; the bytes are read first, so that what fails after that is their fault."""
+    content = io.BytesIO(path.read_bytes())
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(content) as archive:
             if name := archive.testzip():
                 raise ValueError(f"the CRC-32 of {name} is not that of its content")
-        with np.load(path, allow_pickle=False) as arrays:
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as arrays:
             for name in arrays.files:
                 arrays[name]
-    except (NotImplementedError, RuntimeError, OverflowError, MemoryError, zlib.error, struct.error) as error:
+    except (OSError, NotImplementedError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error, struct.error) as error:
         raise ValueError(str(error) or type(error).__name__) from None
 
 

@@ -53,7 +53,7 @@ class ScanCache:
     """What was measured of pictures in files, by their position in `stamps`, kept in one file for their common folder.
 
     An entry counts as long as the picture's size and time of change stay. Problems are not kept: they may be mended without a
-    trace in either. A cache that cannot be read or written costs time and nothing else.
+    trace in either. A cache that cannot be read or written costs time and nothing else; one that cannot be read is not replaced.
 
     Args:
         stamps: Of the pictures of the set.
@@ -66,17 +66,21 @@ class ScanCache:
         self._stamps = stamps
         common = os.path.commonpath([os.path.dirname(stamp.place) for stamp in stamps]) if stamps else ""  # noqa: PTH120
         self._file = cache_folder() / "scan" / f"{hashlib.sha256(os.fsencode(common)).hexdigest()[:32]}.npz"
+        self._is_readable = True
         self._load()
 
     def _load(self) -> None:
-        if fault := fault_of(self._file):
-            drop(self._file, fault)
         try:
+            if fault := fault_of(self._file):
+                drop(self._file, fault)
             with np.load(self._file, allow_pickle=False) as content:
                 if int(content["format"]) != FORMAT:
                     return
                 rows = content["rows"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return
+        except OSError:
+            self._is_readable = False
             return
         if rows.dtype == ROW:
             self._rows_by_key = {bytes(row["path"]): row for row in rows}
@@ -102,7 +106,7 @@ class ScanCache:
         """Take in entries by position, and write the cache when any is worth keeping."""
         self._known.update(measured)
         fresh = [position for position, one in measured.items() if not one.problem and self._stamps[position].size_bytes >= 0]
-        if not fresh:
+        if not fresh or not self._is_readable:
             return
         for position, row in zip(fresh, self._rows(fresh), strict=True):
             self._rows_by_key[self._keys[position]] = row

@@ -87,7 +87,8 @@ def write_checkpoint(workspace: Path, trained: Trained, counters: Counters, fing
 def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Counters | None:
     """Fill `trained` with the state that `write_checkpoint` wrote, and return how far the fit is.
 
-    None, and nothing filled, where there is no checkpoint with that fingerprint. A damaged one is dropped.
+    None, and nothing filled, where there is no checkpoint with that fingerprint. A damaged one is dropped; `OSError` where it
+    cannot be read, which says nothing about it.
     """
     path = workspace / FILE
     if not path.exists():
@@ -98,7 +99,7 @@ def read_checkpoint(workspace: Path, trained: Trained, fingerprint: str) -> Coun
         if values.pop("fingerprint", None) != fingerprint:
             return None
         tensors = load_file(path)
-    except (SafetensorError, OSError, DamagedError) as error:
+    except (SafetensorError, DamagedError) as error:
         drop(path, getattr(error, "reason", "") or str(error))
         return None
     with torch.no_grad():

@@ -26,7 +26,7 @@ from headstart.runs.verification import (
     verified_weights,
 )
 from headstart.runs.verified_images import verified_images
-from headstart.runs.verified_places import STEPS, kind_of, verified_by_checksums, verified_place
+from headstart.runs.verified_places import OF_STEPS, STEPS, kind_of, verified_by_checksums, verified_place
 from headstart.workflows.arguments import AnyRun, Data, folder_given, place_of
 
 NO_MANIFEST = (
@@ -39,9 +39,9 @@ NO_MANIFEST = (
 def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Verification:
     """Whether a run is what its manifest says: its files, images, labels, weights, and the versions that it was made with.
 
-    A cache folder (or the word "cache"), a gallery, a study, a saved model and an exported bundle are checked by the checksums
-    in their files. Damaged files of a cache, and of finished steps of runs and studies, are deleted, as they are made again when
-    they are needed; not without `repair`. All others are named only.
+    The cache folder (or the word "cache"), a gallery, a study, a saved model and an exported bundle are checked by the checksums
+    in their files. Damaged files that headstart wrote into its cache, or as finished steps of runs and studies, are deleted, as
+    they are made again when they are needed; not without `repair`. All others are named only.
 
     Of a run, each file of the folder is hashed again but `report.html`, `stress.html` and `stress_part.html`, which are
     made of the others, and the intermediate results in `steps/`. So is each image: at the run's own places or, where the
@@ -59,7 +59,7 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
         raise DataError(NO_MANIFEST.format(folder=Run.load(run.folder).folder))
     with stage("checking files"):
         kinds = [verified_files(run, manifest)]
-        kinds.append(verified_by_checksums(run.folder / "steps", STEPS, ("",), repair=repair))
+        kinds.append(verified_by_checksums(run.folder / "steps", STEPS, OF_STEPS, repair=repair))
     with stage("checking images"):
         if data is None:
             kinds.append(verified_images(run, manifest.places))
