@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+import headstart
 from headstart.core.errors import DataError
+from headstart.data.joined import joined_rows
 from headstart.data.outputs import SeveralOutputsError, are_amounts, labels_in, number_in
 from headstart.data.readers import read_numbers, reader_for
 from headstart.data.reading import read_task
+from headstart.planning.fitting import task_of_plan
+from headstart.runs.origin import task_of
 from headstart.workflows.evaluate import images_to_evaluate
 
 
@@ -36,6 +42,36 @@ def test_cells_with_a_separator_are_several_labels(folder, heading):
 
 def test_single_labels_stay_classes(folder):
     assert read(folder, "path,labels", "a.png,cat", "b.png,dog").outputs == ""
+
+
+def test_a_separator_in_the_name_of_a_class_is_part_of_it(folder):
+    raw = read(folder, "path,label", "a.png,mild; moderate", "b.png,severe", "c.png,mild; moderate")
+    assert (raw.outputs, raw.labels, raw.findings) == ("", ("mild; moderate", "severe", "mild; moderate"), ())
+    assert read(folder, "path,label", "a.png,mild; moderate", "b.png,mild").outputs == "several_labels"
+    assert read(folder, "path,label", "a.png,a;b", "b.png,c;b").outputs == "several_labels"
+    assert read(folder, "path,labels", "a.png,mild; moderate", "b.png,severe").outputs == "several_labels"
+
+
+def test_several_labels_are_read_as_one_class_where_a_run_knows_them(folder):
+    raw = read(folder, "path,label", "a.png,moderate; mild", "b.png,mild", "c.png,moderate; mild", "d.png,mild")
+    assert raw.as_one_class().labels == ("moderate; mild", "mild", "moderate; mild", "mild")
+    assert (raw.as_one_class().outputs, raw.as_one_class().findings) == ("", ())
+    assert joined_rows([raw, raw.as_one_class()]).as_one_class().labels[2:5] == ("moderate; mild", "mild", "moderate; mild")
+
+
+def test_data_of_a_run_whose_classes_hold_separators_are_read_again(tmp_path):
+    features, place = np.random.default_rng(0).normal(size=(24, 3)), str(tmp_path / "d.npz")
+    np.savez(place, features=features, labels=np.tile(["mild; moderate", "severe"], 12))
+    run = headstart.run(place, out=tmp_path / "run")
+    assert run.model.classes == ("mild; moderate", "severe")
+    assert task_of(run) is not None
+    np.savez(tmp_path / "new.npz", features=features[:3], labels=np.array(["mild; moderate", "mild; moderate", "severe"]))
+    assert len(images_to_evaluate(run, str(tmp_path / "new.npz")).images) == 3
+    np.savez(place, features=features, labels=np.tile(["mild; moderate", "mild"], 12))
+    task = read_task(place, one_class=True)
+    assert task.classes == ("mild", "mild; moderate")
+    plan = run.plan.model_copy(update={"data": place})
+    assert task_of_plan(plan, task.classes).classes == task.classes
 
 
 def test_a_list_of_labels_in_a_frame_is_several_labels(folder):
@@ -117,7 +153,7 @@ def test_such_data_are_refused_where_one_class_is_wanted(folder):
         lambda: read_task(place),
         lambda: read_task("digits", sources=place),
         lambda: read_task(place, leave_domain_out=True),
-        lambda: images_to_evaluate(None, place),
+        lambda: images_to_evaluate(SimpleNamespace(model=SimpleNamespace(classes=("cat", "dog"))), place),
     ):
         with pytest.raises(SeveralOutputsError) as caught:
             call()

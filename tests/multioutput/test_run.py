@@ -165,7 +165,7 @@ def test_predict_options_for_classes_and_for_numbers_are_refused(runs, tmp_path,
     [
         ({"target": np.full(20, 1.5)}, "every target is 1.5, so that there is nothing to learn. Give images that differ."),
         ({"target": np.arange(6) + 0.5}, "6 readable images have numbers to learn from, and 10 are needed. Label more."),
-        ({"labels": np.array(["a;b"] * 20)}, "every label is on all images or on none, so that there is nothing to learn."),
+        ({"labels": np.array(["a;b;"] * 20)}, "every label is on all images or on none, so that there is nothing to learn."),
         ({"labels": np.array([";", *(f"a{row};" for row in range(11))])}, "no label is on 2 images to learn from."),
     ],
     ids=["constant", "few", "all alike", "each once"],
@@ -183,6 +183,29 @@ def test_rare_labels_are_left_out_and_unlabeled_images_are_not_used(tmp_path):
     assert (task.outputs, len(task.targets), task.summary().counts) == (("a", "b"), 21, (11, 10))
     assert [finding.code for finding in task.findings] == ["several-labels", "rare-labels", "unlabeled-unused"]
     assert task.findings[1].title == 'Labels of fewer than 2 images to learn from are not learned: "rare".'
+
+
+@pytest.mark.parametrize("kind", ["numbers", "several_labels"])
+@pytest.mark.parametrize("given", [True, False])
+def test_sealed_targets_decide_no_fold(tmp_path, kind, given):
+    rng, split = np.random.default_rng(2), np.array(["train"] * 30 + ["test"] * 30)
+    told = rng.normal(size=60) if kind == "numbers" else rng.choice(["a;", "a;b", "b;c", "c;"], size=60)
+    arrays = {"features": rng.normal(size=(60, 3))} | ({"split": split} if given else {})
+    name = "target" if kind == "numbers" else "labels"
+    np.savez(tmp_path / "d.npz", **arrays, **{name: told})
+    first = read_outputs(str(tmp_path / "d.npz"), test=None if given else 0.5)
+    tested = np.isin(np.arange(60), [int(first.images.test.images.name(row).split("[")[-1].strip("]")) for row in range(30)])
+    assert len(first.images.test) == 30
+    if not given:
+        split[:], split[tested] = "train", "test"
+        arrays["split"] = split
+    told = np.where(tested, told + 9.5 if kind == "numbers" else "b;c", told)
+    np.savez(tmp_path / "d.npz", **arrays, **{name: told})
+    second = read_outputs(str(tmp_path / "d.npz"))
+    np.testing.assert_array_equal(first.targets, second.targets)
+    np.testing.assert_array_equal(first.images.labeled.labels, second.images.labeled.labels)
+    for one, other in zip(first.images.folds, second.images.folds, strict=True):
+        np.testing.assert_array_equal(one.held_out, other.held_out)
 
 
 def test_groups_are_whole_in_folds_and_the_test(tmp_path):

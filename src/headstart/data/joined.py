@@ -117,6 +117,7 @@ def joined_rows(raws: Sequence[RawDataset]) -> RawDataset:
         domains=tuple(domain for raw in raws for domain in raw.domains),
         findings=tuple(findings),
         outputs=_outputs_of(raws),
+        written=tuple(label for raw in raws for label in (raw.written or raw.labels)) if any(raw.written for raw in raws) else (),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
-from headstart.data.class_names import canonical
+from headstart.data.class_names import canonical, check_distinct
 
 if TYPE_CHECKING:
     from headstart.data.raw_dataset import RawDataset
@@ -20,6 +21,8 @@ SEPARATOR = ";"
 """Between the labels of an image; alone it says that the image shows none of the classes."""
 TARGET = "target"
 """The column of the numbers to predict."""
+SEVERAL = "several-labels"
+"""The finding of several labels."""
 MOSTLY = 0.5
 """Share of cells that must be numbers with a fraction for a column `target` to be read as numbers. Chosen, not measured."""
 MEANT = {"several_labels": "several labels", "numbers": "numbers"}
@@ -41,11 +44,17 @@ class SeveralOutputsError(DataError):
 
 
 class Cells(NamedTuple):
-    """What the labels of rows are, the labels in one spelling, and what is to be said of them."""
+    """What the labels of rows are, the labels in one spelling, what is to be said of them, and several as they were written."""
 
     outputs: Outputs
     labels: tuple[str | None, ...]
     findings: tuple[Finding, ...]
+    written: tuple[str | None, ...] = ()
+
+
+def named_with_separator(classes: Sequence[str]) -> bool:
+    """Whether the name of a class holds a separator, so that data with these classes have one class an image."""
+    return any(SEPARATOR in name for name in classes)
 
 
 def check_one_class(raw: RawDataset) -> None:
@@ -117,13 +126,42 @@ def with_numbers(meant: Mapping[str, str], cells_of: Callable[[str], Sequence[st
     return others | {heading: TARGET if are_amounts(cells_of(heading)) else "label"}
 
 
-def cells_of_labels(labels: Sequence[str | None], place: str, *, numbers: bool) -> Cells:
-    """What labels are, by their spelling: numbers where that is known, and several an image where one holds a separator."""
+def are_several(cells: Sequence[str]) -> bool:
+    """Whether the separators of cells stand between labels, and are no part of the names of classes.
+
+    They do where a cell is a lone separator or ends with one, as that of a list does, or where a label of a cell with several is
+    in another cell, too, alone or beside other ones.
+
+    >>> are_several(["dog; cat", "cat"]), are_several(["mild; moderate", "severe"])
+    (True, False)
+    """
+    held = {labels_in(cell) for cell in cells}
+    count = Counter(name for names in held for name in names)
+    return any(SEPARATOR in cell and (cell.rstrip().endswith(SEPARATOR) or _recurs(cell, count)) for cell in set(cells))
+
+
+def _recurs(cell: str, count: Counter[str]) -> bool:
+    return any(count[name] > 1 for name in labels_in(cell))
+
+
+def cells_of_labels(labels: Sequence[str | None], place: str, *, numbers: bool, plural: bool = False) -> Cells:
+    """What labels are: numbers where that is known, and several an image by their spelling.
+
+    Args:
+        labels: One text a row.
+        place: The file, for findings.
+        numbers: Whether they are numbers.
+        plural: Whether their column is called `labels`, so that every separator stands between labels.
+
+    Returns:
+        The cells.
+    """
     if numbers:
         title = f"A column of {Path(place).name} is read as numbers to predict."
         advice = "If it holds classes, call it label."
         return Cells("numbers", tuple(labels), (Finding.info("predicts-numbers", title, advice),))
-    if not any(label is not None and SEPARATOR in label for label in labels):
+    given = [label for label in labels if label is not None]
+    if not any(SEPARATOR in label for label in given) or not (plural or are_several(given)):
         return Cells("", tuple(labels), ())
     found = [None if label is None else labels_in(label) for label in labels]
     several = sum(one is not None and len(one) > 1 for one in found)
@@ -132,8 +170,17 @@ def cells_of_labels(labels: Sequence[str | None], place: str, *, numbers: bool) 
     advice = (
         'A lone ";" means none of the classes, an empty cell that the labels are unknown. Rename a class that is named with ";".'
     )
-    finding = Finding.info("several-labels", title, advice, several=several, none=none)
-    return Cells("several_labels", tuple(None if one is None else SEPARATOR.join(one) or SEPARATOR for one in found), (finding,))
+    finding = Finding.info(SEVERAL, title, advice, several=several, none=none)
+    joined = tuple(None if one is None else SEPARATOR.join(one) or SEPARATOR for one in found)
+    return Cells("several_labels", joined, (finding,), tuple(labels))
+
+
+def check_names(cells: Cells, place: str) -> None:
+    """Refuse names of classes that are too alike; `place` is the file, for messages."""
+    if cells.outputs == "numbers":
+        return
+    given = [label for label in cells.labels if label is not None]
+    check_distinct((name for label in given for name in (labels_in(label) if cells.outputs else (label,))), place)
 
 
 def _number(cell: str) -> float | None:

@@ -9,7 +9,7 @@ import numpy as np
 from headstart.core.findings import Finding
 from headstart.core.types import Integers
 from headstart.data.images import FileImages, Images
-from headstart.data.outputs import Outputs
+from headstart.data.outputs import SEVERAL, Outputs
 
 SPLITS = ("", "train", "validation", "test", "unlabeled")
 
@@ -27,6 +27,7 @@ class RawDataset:
         domains: A domain name per row; empty where none is given. Left out, none is given for any row.
         findings: What the reader noticed and worked around.
         outputs: What the labels are: one class each, several names with ";" between them, or numbers.
+        written: Several labels as they were written, one text a row; empty for others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RawDataset:
     domains: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     outputs: Outputs = ""
+    written: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         for column in ("splits", "groups", "domains"):
@@ -51,7 +53,15 @@ class RawDataset:
             splits=tuple(self.splits[row] for row in rows),
             groups=tuple(self.groups[row] for row in rows),
             domains=tuple(self.domains[row] for row in rows),
+            written=tuple(self.written[row] for row in rows) if self.written else (),
         )
+
+    def as_one_class(self) -> RawDataset:
+        """The rows with what was read as several labels as the name of one class, as it was written."""
+        if not self.written:
+            return self
+        findings = tuple(finding for finding in self.findings if finding.code != SEVERAL)
+        return replace(self, labels=self.written, written=(), outputs="", findings=findings)
 
     def in_name_order(self) -> RawDataset:
         """Files in the order of their names, so that a split does not depend on the order of the file system."""

@@ -50,6 +50,7 @@ def read_task(
     sources: Paths = (),
     target: Texts = (),
     leave_domain_out: bool = False,
+    one_class: bool = False,
 ) -> Task:
     """The task read from a path, an address, a built-in name, a frame or a Dataset.
 
@@ -73,6 +74,7 @@ def read_task(
         target: Names of domains in the place's own column `domain`: the labeled rows of its other domains are sources.
         leave_domain_out: Let splits and folds keep every domain of the column `domain` whole, so that all is chosen and judged on
             domains that were not learned from. Rows of the `sources` that name no domain then are of one more each.
+        one_class: Take a label with ";" in it for the name of one class, whatever the others are; not with sources or domains.
 
     Returns:
         The task.
@@ -93,7 +95,9 @@ def read_task(
         task = task_with_sources(place, seed, *chosen, per_class=per_class, pool=pool, test=test)
         return replace(task, per_class=per_class, source_places=chosen[0], target_domains=chosen[1])
     raw = reader_for(place).read(place)
-    return task_in(raw, place if isinstance(place, str) else "", seed, per_class, pool, test=test)
+    return task_in(
+        raw.as_one_class() if one_class else raw, place if isinstance(place, str) else "", seed, per_class, pool, test=test
+    )
 
 
 def task_in(

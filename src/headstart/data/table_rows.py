@@ -10,10 +10,9 @@ from typing import NamedTuple
 from headstart.core.errors import DataError
 from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.data.addresses import shown_name
-from headstart.data.class_names import check_distinct
 from headstart.data.column_names import renamed_columns
 from headstart.data.images import FileImages, Images
-from headstart.data.outputs import TARGET, cells_of_labels, labels_in, number_in
+from headstart.data.outputs import TARGET, cells_of_labels, check_names, number_in
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.split_names import split_and_label
 from headstart.data.tables import Table, ignored_columns
@@ -33,6 +32,7 @@ class Told(NamedTuple):
     group: str
     domain: str
     is_number: bool = False
+    plural: bool = False
 
 
 class PictureRow(NamedTuple):
@@ -50,11 +50,12 @@ def told_of(table: Table, split: str = "") -> list[Told]:
     splits = table.columns.get("split") or _validation_flags(table) or [split] * len(table.rows)
     told = []
     numbers = TARGET in table.columns
+    plural = any(word == "label" and heading.strip().casefold() == "labels" for heading, word in table.meant.items())
     labels = table.column(TARGET if numbers else "label")
     for row, (label, group, domain) in enumerate(zip(labels, *map(table.column, ("group", "domain")), strict=True)):
         named, known = split_and_label(splits[row], label, table.where(row))
         shown = known if known is None or not numbers else repr(number_in(known, table.where(row)))
-        told.append(Told(shown, named, group, domain, numbers))
+        told.append(Told(shown, named, group, domain, numbers, plural))
     return told
 
 
@@ -97,9 +98,8 @@ def raw_with(images: Images, told: Sequence[Told], name: str, where: str, findin
         raise DataError(
             f"{where}: some of its tables hold numbers to predict, and others classes. Let all have the same columns."
         )
-    cells = cells_of_labels([one.label for one in told], where, numbers=True in numbers)
-    if cells.outputs != "numbers":
-        check_distinct((name for label in cells.labels if label is not None for name in labels_in(label)), where)
+    cells = cells_of_labels([one.label for one in told], where, numbers=True in numbers, plural=any(one.plural for one in told))
+    check_names(cells, where)
     return RawDataset(
         name=name,
         images=images,
@@ -109,6 +109,7 @@ def raw_with(images: Images, told: Sequence[Told], name: str, where: str, findin
         domains=tuple(one.domain for one in told),
         findings=(*findings, *cells.findings),
         outputs=cells.outputs,
+        written=cells.written,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
-from headstart.core.types import UNLABELED
+from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.class_names import natural_order, quoted
 from headstart.data.cleaning import LEAST_PER_CLASS, Cleaned, cleaned
 from headstart.data.outputs import SEPARATOR, labels_in
@@ -24,6 +24,7 @@ from headstart.data.split_assignment import (
     split_assignment,
     task_of,
 )
+from headstart.multioutput.kinds.base import OutputKind
 from headstart.multioutput.task import OutputTask, kind_named
 
 FEWEST_IMAGES = 10
@@ -74,16 +75,23 @@ def outputs_of(raw: RawDataset, place: str, seed: int = 0, *, numbers: str = "",
     problem = kind.problem_of(targets[learned], names)
     if problem:
         raise DataError(f"{named}: {problem}, so that there is nothing to learn. Give images that differ.")
-    strata = np.full(len(rows.usable), UNLABELED, np.int64)
-    strata[labeled] = kind.strata(targets[labeled])
-    classes = tuple(f"part {number}" for number in range(1, int(strata.max()) + 2))
+    strata, classes = _strata(kind, targets, learned)
     assignment = split_assignment(rows, strata, len(classes), seed, test=test)
+    strata, classes = _strata(kind, targets, np.flatnonzero(assignment.train | assignment.validation))
     remove_used(rows, assignment)
     report_what_judges(rows, assignment)
     _leave_out_unlabeled(rows, assignment)
     images = replace(task_of(rows, classes, strata, assignment, place, seed, assignment.train), test_share=test)
     order = np.concatenate([np.flatnonzero(part) for part in (assignment.train, assignment.validation)])
     return OutputTask(kind, names, images, targets[order], targets[assignment.test] if images.test else None, numbers)
+
+
+def _strata(kind: OutputKind, targets: Floats, known: Integers) -> tuple[Integers, tuple[str, ...]]:
+    """The stratum of each row by the targets of the `known` rows alone, -1 where it has no target, and what strata are called."""
+    strata, labeled = np.full(len(targets), UNLABELED, np.int64), np.flatnonzero(~np.isnan(targets[:, 0]))
+    strata[labeled] = kind.strata(targets[labeled], targets[known])
+    last = int(strata[known].max())
+    return np.minimum(strata, last), tuple(f"part {number}" for number in range(1, last + 2))
 
 
 def _leave_out_rare(rows: Cleaned, place: str) -> None:

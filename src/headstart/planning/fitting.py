@@ -20,6 +20,7 @@ from headstart.core.records import fingerprint_of
 from headstart.core.steps import Steps
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
+from headstart.data.outputs import named_with_separator
 from headstart.data.reading import read_task
 from headstart.data.sources.source_classes import only_source_classes
 from headstart.data.sources.task_with_sources import only_sources
@@ -55,11 +56,11 @@ def candidate_of(plan: Plan) -> Candidate:
     return ensemble_of(Candidate(family=family_of(plan), **{**plan.recipe, "partners": ()}), partners)
 
 
-def task_of_plan(plan: Plan) -> Task:
-    """The task that a plan is for, read from where it lies, with the sources that it uses."""
+def task_of_plan(plan: Plan, classes: tuple[str, ...] = ()) -> Task:
+    """The task that a plan is for, read from where it lies, with the sources that it uses; `classes` are what it is to have."""
     task = read_task(
         plan.data, plan.seed, plan.per_class, test=plan.test, sources=plan.sources, target=plan.target_domains,
-        leave_domain_out=plan.leave_domain_out,
+        leave_domain_out=plan.leave_domain_out, one_class=named_with_separator(classes),
     )  # fmt: skip
     return task_as_planned(plan, task)
 

@@ -17,7 +17,7 @@ def task_of(run: Run) -> Task | None:
         return None
     for plan in (run.plan, run.plan.model_copy(update={"test": EARLIER_TEST})):
         try:
-            task = task_of_plan(plan)
+            task = task_of_plan(plan, run.task_summary.classes)
         except HeadstartError:
             return None
         if task.fingerprint == run.task_summary.task_fingerprint:

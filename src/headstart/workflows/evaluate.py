@@ -14,7 +14,7 @@ from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
 from headstart.core.types import Integers
 from headstart.data.images import ImageSet
-from headstart.data.outputs import check_one_class
+from headstart.data.outputs import check_one_class, named_with_separator
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import reader_for
 from headstart.data.scan import scan
@@ -77,6 +77,7 @@ def images_to_evaluate(run: Run, data: Data) -> GivenSet:
         return GivenSet(images, data.name, _warning(run, images, in_place=bool(data.place)))
     place: Any = str(data) if isinstance(data, Path) else data
     raw = reader_for(place).read(place)
+    raw = raw.as_one_class() if raw.outputs and named_with_separator(run.model.classes) else raw
     check_one_class(raw)
     in_place, place = isinstance(place, str), place if isinstance(place, str) else raw.name
     wanted = ("test",) if "test" in raw.splits else ("", "train", "validation")

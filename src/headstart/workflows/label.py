@@ -130,7 +130,7 @@ def _by_strategy(
     """The images that a strategy chooses, from new ones for a run, or from the data's own."""
     if run is not None:
         finished = Run.load(run)
-        model, known = finished.model, task_of_plan(finished.plan).labeled
+        model, known = finished.model, task_of_plan(finished.plan, finished.model.classes).labeled
         every, unreadable = new_images(model, place_of(data) if isinstance(data, Task) else data)
         _tell(unreadable)
         pool = Pool(every.take(without_known(every, known)), known)

@@ -16,10 +16,10 @@ from pyarrow import compute
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.types import Floats
-from headstart.data.class_names import canonical, check_distinct
+from headstart.data.class_names import canonical
 from headstart.data.column_names import columns_meant, known_name, renamed_columns
 from headstart.data.images import Embeddings as EmbeddedRows
-from headstart.data.outputs import TARGET, are_amounts, cells_of_labels, labels_in, number_in
+from headstart.data.outputs import TARGET, are_amounts, cells_of_labels, check_names, number_in
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
@@ -67,8 +67,7 @@ class Embeddings(Reader):
             for row, (split, label) in enumerate(zip(cells.get("split", blank), labels, strict=True))
         ]
         told = cells_of_labels([label for _, label in known], where, numbers=numbers)
-        if not numbers:
-            check_distinct((name for label in told.labels if label is not None for name in labels_in(label)), where)
+        check_names(told, where)
         return RawDataset(
             name=canonical(files[0].stem if files[0].stem.casefold() != "embeddings" else files[0].resolve().parent.name)
             or "data",
@@ -79,6 +78,7 @@ class Embeddings(Reader):
             domains=tuple(cells.get("domain", ())),
             findings=(*renamed_columns(where, meant), *ignored_columns(where, unknown, ARRAYS), *told.findings),
             outputs=told.outputs,
+            written=told.written,
         )
 
 

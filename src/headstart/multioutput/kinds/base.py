@@ -69,8 +69,11 @@ class OutputKind(ABC):
         """The targets that labels say, float64 [sample, output]."""
 
     @abstractmethod
-    def strata(self, targets: Floats) -> Integers:
-        """Classes, int64 [sample], whose shares splits and folds keep, and by whose scores models are ranked."""
+    def strata(self, targets: Floats, known: Floats) -> Integers:
+        """Classes, int64 [sample], whose shares splits and folds keep, and by whose scores models are ranked.
+
+        `known` are the targets to learn from, which alone decide what the classes are.
+        """
 
     @abstractmethod
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:

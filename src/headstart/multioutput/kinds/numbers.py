@@ -37,10 +37,12 @@ class Numbers(OutputKind):
     def targets(self, cells: Sequence[str], names: tuple[str, ...]) -> Floats:
         return np.array([[float(cell)] for cell in cells], np.float64).reshape(-1, 1)
 
-    def strata(self, targets: Floats) -> Integers:
-        """The fifth of the images that each belongs to, by its number; equal numbers stay together."""
-        edges = np.quantile(targets[:, 0], np.arange(1, NUM_STRATA) / NUM_STRATA)
-        return np.unique(np.searchsorted(edges, targets[:, 0], side="left"), return_inverse=True)[1].astype(np.int64)
+    def strata(self, targets: Floats, known: Floats) -> Integers:
+        """The fifth of the known images that each belongs to, by its number; equal numbers stay together."""
+        edges = np.quantile(known[:, 0], np.arange(1, NUM_STRATA) / NUM_STRATA)
+        found = np.unique(np.searchsorted(edges, known[:, 0], side="left"))
+        own = np.searchsorted(found, np.searchsorted(edges, targets[:, 0], side="left"))
+        return np.minimum(own, len(found) - 1).astype(np.int64)
 
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:
         return f"every target is {targets[0, 0]:g}" if len(np.unique(targets)) == 1 else ""

@@ -50,14 +50,14 @@ class SeveralLabels(OutputKind):
             found[row, [place[name] for name in labels_in(cell) if name in place]] = 1.0
         return found
 
-    def strata(self, targets: Floats) -> Integers:
+    def strata(self, targets: Floats, known: Floats) -> Integers:
         """The rarest class of each image, which is the hardest to keep in every fold; one more for images without any.
 
         Reference: Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011 (the rarest label
             first).
         Differs: one label decides, so that groups can be kept whole by the stratification that there is.
         """
-        rarest_first = np.argsort(targets.sum(axis=0), kind="stable")
+        rarest_first = np.argsort(known.sum(axis=0), kind="stable")
         ordered = targets[:, rarest_first] > 0
         rarest = np.where(ordered.any(axis=1), rarest_first[ordered.argmax(axis=1)], targets.shape[1])
         return np.asarray(rarest, np.int64)
