@@ -185,6 +185,28 @@ def test_rare_labels_are_left_out_and_unlabeled_images_are_not_used(tmp_path):
     assert task.findings[1].title == 'Labels of fewer than 2 images to learn from are not learned: "rare".'
 
 
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (np.full((20, 1), 0.5), "target has the shape (20, 1), and must be one value a row. Reshape it."),
+        (np.full(19, 0.5), "target has 19 values for 20 rows of features. Make them equally long."),
+    ],
+)
+def test_a_target_of_another_shape_is_refused(tmp_path, target, sentence):
+    np.savez(tmp_path / "d.npz", features=np.zeros((20, 3)), target=target)
+    assert refused(DataError, lambda: read_outputs(str(tmp_path / "d.npz"))) == f"{tmp_path}/d.npz: {sentence}"
+
+
+@pytest.mark.parametrize("groups", [10, 2])
+def test_too_few_numbers_for_intervals_are_evaluated_without(tmp_path, groups):
+    rng, count = np.random.default_rng(1), 10 if groups == 10 else 16
+    features, group = rng.normal(size=(count, 3)), np.array([f"g{row % groups}" for row in range(count)])
+    np.savez(tmp_path / "d.npz", features=features, target=features[:, 0] + 0.01, group=group)
+    run = headstart.run(tmp_path / "d.npz", out=tmp_path / "run")
+    assert set(run.evaluation.metrics) == {"r2", "mean_absolute_error", "root_mean_squared_error"}
+    assert run.predictions.low is None
+
+
 @pytest.mark.parametrize("kind", ["numbers", "several_labels"])
 @pytest.mark.parametrize("given", [True, False])
 def test_sealed_targets_decide_no_fold(tmp_path, kind, given):

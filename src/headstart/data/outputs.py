@@ -135,8 +135,8 @@ def are_several(cells: Sequence[str]) -> bool:
     >>> are_several(["dog; cat", "cat"]), are_several(["mild; moderate", "severe"])
     (True, False)
     """
-    held = {labels_in(cell) for cell in cells}
-    count = Counter(name for names in held for name in names)
+    apart = {labels_in(cell) for cell in cells}
+    count = Counter(name for names in apart for name in names)
     return any(SEPARATOR in cell and (cell.rstrip().endswith(SEPARATOR) or _recurs(cell, count)) for cell in set(cells))
 
 

@@ -132,7 +132,8 @@ BROKEN[1, 2], BROKEN[3, 0] = np.nan, np.inf
         ),
         (
             {"features": FEATURES, "labels": [0, 1, 0.5, 1, 0]},
-            "ROOT/embeddings.npz, row 2: labels = 0.5 is not a name or a whole number. Classes are wanted, not amounts.",
+            "ROOT/embeddings.npz, row 2: labels = 0.5 is not a name or a whole number. Classes are wanted, not amounts. "
+            'To predict numbers, call the array "target".',
         ),
         (
             {"features": FEATURES, "labels": NAMES, "split": ["train", "vld", "", "", ""]},

@@ -57,7 +57,7 @@ class Embeddings(Reader):
                 raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
         features = _checked_features(arrays["features"], where)
         numbers = _predicts_numbers(arrays, meant)
-        texts = {"labels": _number_cells(arrays["labels"], where)} if numbers else {}
+        texts = {"labels": _number_cells(arrays["labels"], len(features), where)} if numbers else {}
         rest = [name for name in ARRAYS[1:] if name in arrays and name not in texts]
         cells = texts | {name: _checked_cells(arrays[name], name, len(features), where) for name in rest}
         blank = [""] * len(features)
@@ -90,9 +90,9 @@ def _predicts_numbers(arrays: dict[str, Any], meant: dict[str, str]) -> bool:
     return are_amounts([text_of(value) for value in np.asarray(arrays["labels"], dtype=object).ravel().tolist()])
 
 
-def _number_cells(values: Any, where: str) -> list[str]:
+def _number_cells(values: Any, num_rows: int, where: str) -> list[str]:
     """Numbers as text, one a row; empty where there is none."""
-    cells = [text_of(value) for value in np.asarray(values, dtype=object).ravel().tolist()]
+    cells = [text_of(value) for value in _one_a_row(values, TARGET, num_rows, where)]
     return [cell and repr(number_in(cell, f"{where}, row {row}")) for row, cell in enumerate(cells)]
 
 
@@ -216,17 +216,24 @@ def _checked_features(values: Any, place: str) -> Floats:
     return features
 
 
+def _one_a_row(values: Any, name: str, num_rows: int, place: str) -> list[Any]:
+    """The values of an array, once there is one a row."""
+    if not isinstance(values, list):
+        shape = np.shape(values)
+        if len(shape) != 1:
+            raise DataError(f"{place}: {name} has the shape {shape}, and must be one value a row. Reshape it.")
+        values = np.asarray(values).tolist()
+    if len(values) != num_rows:
+        raise DataError(f"{place}: {name} has {len(values)} values for {num_rows} rows of features. Make them equally long.")
+    return list(values)
+
+
 def _checked_cells(values: Any, name: str, num_rows: int, place: str) -> list[str]:
-    array = np.asarray(values) if not isinstance(values, list) else values
-    if not isinstance(array, list):
-        if array.ndim != 1:
-            raise DataError(f"{place}: {name} has the shape {array.shape}, and must be one value a row. Reshape it.")
-        array = array.tolist()
-    if len(array) != num_rows:
-        raise DataError(f"{place}: {name} has {len(array)} values for {num_rows} rows of features. Make them equally long.")
+    array = _one_a_row(values, name, num_rows, place)
     for row, value in enumerate(array):
         if isinstance(value, float) and np.isfinite(value) and not value.is_integer():
             raise DataError(
                 f"{place}, row {row}: {name} = {value} is not a name or a whole number. Classes are wanted, not amounts."
+                + (' To predict numbers, call the array "target".' if name == "labels" else "")
             )
     return [text_of(value) for value in array]
