@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from torch.nn.modules.batchnorm import _BatchNorm
+
 from headstart.backbones.activation_memory import (
     available_to_networks,
     bytes_learned_from_picture,
@@ -94,11 +96,11 @@ def check_memory(candidate: Candidate, task: Task, num_rows: int, backbone: Back
 def slices_that_fit(candidate: Candidate, task: Task, num_rows: int, backbone: Backbone) -> int:
     """In how many slices the rows of a batch have to pass the network to fit into the memory of the machine, whatever else runs.
 
-    A power of two; the `accumulate` of the training as it is where that fits, where slices would not help, and for networks that
-    learn batch statistics, which cannot do it.
+    A power of two; the `accumulate` of the training as it is where that fits, where slices would not help, and for networks with
+    batch normalization, which cannot do it where they learn its statistics.
     """
     training = candidate.training
-    if not is_gradient(candidate.method) or backbone.weights == "none":
+    if not is_gradient(candidate.method) or not _passes_in_slices(backbone):
         return training.accumulate
     need = need_of(candidate, task, num_rows, backbone)
     room = total_to_networks() / REFUSED_SHARE - (need.total - need.activations)
@@ -106,6 +108,11 @@ def slices_that_fit(candidate: Candidate, task: Task, num_rows: int, backbone: B
         return training.accumulate
     slices = training.accumulate * 2 ** math.ceil(math.log2(need.activations / room))
     return slices if slices <= training.batch_size else training.accumulate
+
+
+def _passes_in_slices(backbone: Backbone) -> bool:
+    """Whether a batch may pass the network in slices whatever the method: not where it might learn the statistics of batches."""
+    return not any(isinstance(module, _BatchNorm) for module in backbone.module.modules())
 
 
 def _need_of_training(method: GradientMethod, training: Training, task: Task, num_rows: int, backbone: Backbone) -> Need:
@@ -181,7 +188,7 @@ def _remedy_of_training(candidate: Candidate, need: Need, missing: float, num_ro
     side = largest_side(backbone.transform.pixels, share)
     slices = training.accumulate * math.ceil(1 / share)
     changes = [f"Set training.batch_size to {fitting} or less."] if fitting else []
-    if backbone.weights != "none" and slices <= training.batch_size:
+    if _passes_in_slices(backbone) and slices <= training.batch_size:
         changes.append(f"Setting training.accumulate to {slices} keeps the batch.")
     if side >= backbone.card.smallest_pixels:
         changes.append(f"Setting input_pixels to {side} or less would do as well.")
