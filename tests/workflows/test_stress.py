@@ -245,7 +245,7 @@ def test_a_plan_has_the_robust_form_of_all_its_members(run: headstart.Run) -> No
 def test_the_test_images_choose_no_robust_form(run: headstart.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, original = [], robustness.pictures_of
     monkeypatch.setattr(robustness, "pictures_of", lambda *args, **options: seen.append(original(*args, **options)) or seen[-1])
-    shaded(Path("many"), 22, 5)
+    shaded(Path("many"), 30, 5)
     task = headstart.read_task("many", test=0.4)
     asked = headstart.fit(task, method="ridge", pretrained="pixels", out="half")
     headstart.stress(asked, corruption="gray", robust=True)
