@@ -149,6 +149,7 @@ WORK: dict[str, list[Callable[[Home], Any]]] = {
     "evaluate": with_each(RUNS, lambda _, run: headstart.evaluate(run))
     + with_each(DATA, lambda home, data: headstart.evaluate(home.run, data))
     + [lambda home: home.run.evaluate("more"), lambda _: headstart.evaluate("own", "shades.csv")],
+    "explain": [lambda home: headstart.explain(home.run, ["more/dark/0.png"], by="occlusion", num=1, out="maps")],
     "export": [
         lambda _: headstart.export("own", "openvino", out="bundle"),
         lambda home: home.run.export("openvino", out=Path("bundle in half"), precision="fp16"),
@@ -264,6 +265,7 @@ REFUSED: dict[str, tuple[Callable[[Home], Any], str]] = {
     "embed": (lambda home: headstart.embed(home.run, "x.npz"), f"data = Run(folder=PosixPath('own')) is a Run. Give {A_PLACE}."),
     "enroll": (lambda _: headstart.enroll("gallery", "x", 3), f"images = 3 is an int. Give {AN_IMAGE}."),
     "evaluate": (lambda _: headstart.evaluate("own", 3), f"data = 3 is an int. Give {A_PLACE} or None."),
+    "explain": (lambda _: headstart.explain("own", 3), f"images = 3 is an int. Give {AN_IMAGE}."),
     "export": (lambda _: headstart.export("own", 3), "to = 3 is an int. Give a text."),
     "extend": (lambda _: headstart.extend("own", ["more"]), f"data = ['more'] is a list. Give {A_TASK}."),
     "fit": (lambda _: headstart.fit("shades", metod="ridge"), 'there is no argument metod. Did you mean "method"? It takes data, '
