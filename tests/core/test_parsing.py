@@ -8,7 +8,7 @@ import pytest
 
 from headstart.core import parsing
 from headstart.core.errors import DamagedError, HeadstartError, PlanError
-from headstart.core.parsing import json_from, json_in, json_text, text_in, toml_from, toml_in
+from headstart.core.parsing import json_by_others, json_from, json_in, json_text, text_in, toml_from, toml_in
 from headstart.core.records import Record
 
 VALUES = {"name": "Größe", "rates": [0.1, 1e-7, 3], "inner": {"on": True, "none": None}}
@@ -113,3 +113,20 @@ def test_a_long_value_is_cut_off_in_the_message():
     with pytest.raises(PlanError) as error:
         Rates.from_dict({"name": list(range(10_000))}, "rates.json")
     assert len(str(error.value)) < 400
+
+
+OF_OTHERS = {"a checksum": '{"label": "cat", "checksum": "ab1"}', "integers": f'{{"phash": {2**64}, "others": [{-(10**30)}]}}'}
+
+
+@pytest.mark.parametrize("text", OF_OTHERS.values(), ids=OF_OTHERS)
+def test_json_of_others_may_have_checksums_and_large_integers(text):
+    assert json_by_others(text, "a.json") == json.loads(text)
+
+
+NONE = {**DEEP, "no text": b"\xff", "empty": "", "digits": "9" * 5_000}
+
+
+@pytest.mark.parametrize("text", NONE.values(), ids=NONE)
+def test_json_of_others_that_cannot_be_read_is_one_sentence(text):
+    with pytest.raises(DamagedError, match=r"^a\.json(:| is damaged) .*\. Restore or delete it\.$"):
+        json_by_others(text, "a.json")

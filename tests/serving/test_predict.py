@@ -129,6 +129,7 @@ DEEP = "The body is not valid JSON (more than 100 lists and tables lie inside ea
         (b'{"images": 3}', 422, "bad-json", f'"images" is no list. {SEND}'),
         (b'{"images": [3]}', 422, "bad-json", f"images[0] is no base64 text. {SEND}"),
         (b'{"images": ["A!"]}', 422, "bad-base64", "images[0] is not valid base64."),
+        (b'{"images": ["A!"], "checksum": "mine"}', 422, "bad-base64", "images[0] is not valid base64."),
         (
             b'{"images": ["http://a/b.png"]}',
             422,
@@ -137,7 +138,7 @@ DEEP = "The body is not valid JSON (more than 100 lists and tables lie inside ea
         ),
         (b"{}", 422, "no-picture-sent", "No picture was sent. Send one or more files, or base64 in JSON."),
     ],
-    ids=["open", "no UTF-8", "deep", "number", "no list", "no text", "no base64", "address", "none"],
+    ids=["open", "no UTF-8", "deep", "number", "no list", "no text", "no base64", "its own checksum", "address", "none"],
 )
 def test_json_that_says_nothing_is_refused(server_of, content, status, code, sentence):
     answer = server_of().post("/predict", content=content, headers={"content-type": "application/json"})

@@ -44,7 +44,7 @@ def json_from(text: str | bytes, where: str) -> Any:
     """The values of a JSON text.
 
     Args:
-        text: Of a file that headstart wrote, or of any other.
+        text: Of a file that headstart wrote.
         where: File that it comes from, for the message.
 
     Returns:
@@ -53,8 +53,38 @@ def json_from(text: str | bytes, where: str) -> Any:
     Raises:
         DamagedError: The text is no JSON, too deep, has too large an integer, or is not what its checksum says.
     """
+    values = _json_values(text, where)
+    if fault := _fault_of(values):
+        raise DamagedError.of(where, fault, RESTORE)
+    if isinstance(values, dict) and KEY in values:
+        known = values.pop(KEY)
+        if known != checksum_of_values(values):
+            raise DamagedError.of(where, OTHER_CONTENT, RESTORE)
+    return values
+
+
+def json_by_others(text: str | bytes, where: str) -> Any:
+    """The values of a JSON text that another program or a person wrote, where "checksum" is a name like any other.
+
+    Args:
+        text: Of a file, a message or a part of either.
+        where: What it comes from, for the message.
+
+    Returns:
+        The values, with integers of any size that Python reads.
+
+    Raises:
+        DamagedError: The text is no JSON, or too deep.
+    """
+    values = _json_values(text, where)
+    if fault := _fault_of(values, largest_integer=None):
+        raise DamagedError.of(where, fault, RESTORE)
+    return values
+
+
+def _json_values(text: str | bytes, where: str) -> Any:
     try:
-        values = json.loads(text)
+        return json.loads(text)
     except RecursionError:
         raise DamagedError.of(where, _too_deep(), RESTORE) from None
     except UnicodeDecodeError:
@@ -63,13 +93,6 @@ def json_from(text: str | bytes, where: str) -> Any:
         no_json = DamagedError(f"{where}: not valid JSON ({error}). {RESTORE}")
         no_json.reason = str(error)
         raise no_json from None
-    if fault := _fault_of(values):
-        raise DamagedError.of(where, fault, RESTORE)
-    if isinstance(values, dict) and KEY in values:
-        known = values.pop(KEY)
-        if known != checksum_of_values(values):
-            raise DamagedError.of(where, OTHER_CONTENT, RESTORE)
-    return values
 
 
 def json_text(values: dict[str, Any]) -> str:
@@ -102,14 +125,17 @@ def toml_from(text: str, where: str) -> dict[str, Any]:
     return values
 
 
-def _fault_of(values: Any) -> str:
-    """What is beyond the limits; empty where nothing is. Without recursion, which deep values would end."""
+def _fault_of(values: Any, largest_integer: int | None = LARGEST_INTEGER) -> str:
+    """What is beyond the limits; empty where nothing is. None stands for no limit of integers.
+
+    It works without recursion, which deep values would end.
+    """
     level, depth = [values], 0
     while level:
         if depth > MOST_DEPTH:
             return _too_deep()
         for value in level:
-            if type(value) is int and abs(value) >= LARGEST_INTEGER:
+            if largest_integer is not None and type(value) is int and abs(value) >= largest_integer:
                 return f"it has an integer of {value.bit_length():,} bits, and at most 64 are read"
         lists = [value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)]
         level, depth = [inner for values in lists for inner in values], depth + 1

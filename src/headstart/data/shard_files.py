@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.core.errors import DataError
-from headstart.core.parsing import json_in
+from headstart.core.parsing import json_by_others, text_in
 from headstart.data.class_names import canonical
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.manifest_files import named_manifests
@@ -105,7 +105,7 @@ def _has_pictures_below(folder: str) -> bool:
 def _of_set(folder: str, files: list[Path]) -> list[Path]:
     """The files that belong to a set: those that its state names, if `datasets` saved it, or else all but its work files."""
     try:
-        state = json_in(Path(folder, STATE)) if files else {}
+        state = json_by_others(text_in(Path(folder, STATE)), STATE) if files else {}
         named = {one["filename"] for one in state["_data_files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return [file for file in files if not WORK_FILES.fullmatch(file.name)]

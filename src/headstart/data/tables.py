@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from headstart.core.csv_text import unquoted
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
-from headstart.core.parsing import json_from
+from headstart.core.parsing import json_by_others
 from headstart.core.types import UNLABELED
 from headstart.data.addresses import shown_name
 from headstart.data.column_names import columns_meant
@@ -253,7 +253,7 @@ def _named(column: pa.ChunkedArray, classes: tuple[str, ...], name: str, place: 
 def class_names_of(schema: pa.Schema, name: str) -> tuple[str, ...]:
     """The class names that Hugging Face's `datasets` notes in a schema for a column; none where it notes none."""
     try:
-        noted = json_from((schema.metadata or {}).get(b"huggingface", b"{}"), "huggingface")["info"]["features"][name]
+        noted = json_by_others((schema.metadata or {}).get(b"huggingface", b"{}"), "huggingface")["info"]["features"][name]
         names = noted["names"] if noted["_type"] == "ClassLabel" else []
     except (ValueError, KeyError, TypeError):
         return ()

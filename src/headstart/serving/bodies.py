@@ -14,7 +14,7 @@ from python_multipart.multipart import FormParser, parse_options_header
 from starlette.requests import Request
 
 from headstart.core.errors import DamagedError
-from headstart.core.parsing import json_from
+from headstart.core.parsing import json_by_others
 from headstart.serving.limits import MEGABYTE, Limits
 from headstart.serving.pictures import Upload
 from headstart.serving.refusals import RefusedError, busy
@@ -135,7 +135,7 @@ class BodyReader:
 
     def _body_of_json(self, content: bytes) -> Body:
         try:
-            values = json_from(content, "body")
+            values = json_by_others(content, "body")
         except DamagedError as error:
             raise RefusedError(400, "bad-json", f"The body is not valid JSON ({error.reason}).") from None
         if not isinstance(values, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -375,3 +376,12 @@ def test_predictions_have_a_row_for_each_row_of_a_file_and_numbered_columns_have
     dataset.to_parquet(file)
     problems = scan(pictures_of(given_images(str(file)))).problems
     assert problems == ("", f"{file}[1]: has no picture. Save its bytes, or delete its row.", "")
+
+
+def test_the_state_of_a_saved_set_may_have_a_checksum(tmp_path: Path):
+    made().save_to_disk(tmp_path / "set")
+    state = tmp_path / "set" / "state.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "checksum": "ab1"}))
+    (tmp_path / "set" / "other.arrow").write_bytes(b"half")
+    raw = reader_for(str(tmp_path / "set")).read(str(tmp_path / "set"))
+    assert len(raw.labels) == len(LABELS)

@@ -235,3 +235,9 @@ def test_names_tell_splits_and_sets(tmp_path: Path):
     assert name_of_set("x/flowers-{000..010}.tar") == "flowers"
     assert name_of_set("x/train-00000-of-00002.parquet") == "train"
     assert name_of_set(str(tmp_path / "000.tar")) == tmp_path.name
+
+
+def test_other_fields_may_be_checksums_and_hashes_of_many_bits(tmp_path: Path):
+    told = {"label": "cat", "checksum": "ab1", "phash": 2**90 + 1}
+    shard = write_shard(tmp_path / "0.tar", {"0.png": picture(0), "0.json": json.dumps(told).encode()})
+    assert reader_for(str(shard)).read(str(shard)).labels == ("cat",)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from headstart.core.errors import DamagedError, DataError
 from headstart.core.findings import MOST_EXAMPLES, Finding
-from headstart.core.parsing import json_from
+from headstart.core.parsing import json_by_others
 from headstart.core.types import UNLABELED
 from headstart.data.addresses import shown_name
 from headstart.data.class_names import check_distinct
@@ -200,7 +200,7 @@ def _class(text: str, where: str) -> Told:
 def _fields(text: str, where: str) -> Told:
     """What a JSON object tells of its sample, by the headings that tables have; others are not read."""
     try:
-        content = json_from(text, where)
+        content = json_by_others(text, where)
     except DamagedError:
         raise DataError(f"{where}: is not valid JSON. Mend or delete it.") from None
     if not isinstance(content, dict):
