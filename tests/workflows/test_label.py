@@ -161,14 +161,63 @@ def test_images_alone_are_chosen_without_a_model(some_labels, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_run_chooses_new_images_by_its_model_and_leaves_out_those_that_have_a_label(some_labels, tmp_path):
+def test_a_run_chooses_new_images_by_its_model_and_leaves_out_those_that_have_a_label(some_labels, tmp_path, capsys):
     run = fit(some_labels, method="ridge", pretrained="pixels", out=tmp_path / "run")
     found = label(some_labels, run=run, num=50, strategy="margin")
     assert len(found.names) == 8  # neither the six in class folders nor the copy of one of them
     assert set(found.guesses) <= {"dark", "bright"}
     assert list(found.probabilities) == sorted(found.probabilities)
+    assert "are left out" not in capsys.readouterr().err
     with pytest.raises(DataError) as caught:
         label(some_labels / "dark", run=run)
     assert str(caught.value) == (
         "There is no image without a label to choose from. Put images into unlabeled/, or name a folder of them."
     )
+
+
+@pytest.fixture
+def run_on_parts(tmp_path: Path):
+    """A run on a manifest of 12 pictures with groups, domains and splits, three of them its test, and the folder."""
+    random, lines = np.random.default_rng(2), ["path,label,split,group,domain"]
+    (tmp_path / "shots").mkdir()
+    for row in range(15):
+        path = tmp_path / "shots" / f"{row}.png"
+        Image.fromarray(random.integers(90 * (row % 2), 90 + 150 * (row % 2), (16, 16, 3), np.uint8)).save(path)
+        split = "test" if row in (3, 4, 5) else "val" if row in (6, 7) else "train"
+        if row < 12:
+            lines.append(f"shots/{row}.png,{('dark', 'bright')[row % 2]},{split},g{row},{('here', 'there')[row % 4 // 2]}")
+    (tmp_path / "known.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return fit(tmp_path / "known.csv", method="ridge", pretrained="pixels", out=tmp_path / "run"), tmp_path / "shots"
+
+
+def test_test_images_of_a_run_are_never_offered_and_the_manifest_keeps_groups_domains_and_splits(
+    run_on_parts, tmp_path, monkeypatch, capsys
+):
+    run, shots = run_on_parts
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    found = label(shots, run=run, num=50, strategy="margin", out=tmp_path / "to_label.csv")
+    assert {Path(name).name for name in found.names} == {"12.png", "13.png", "14.png"}
+    assert f"3 of the images are test images of {run.folder}, and are left out." in capsys.readouterr().err.splitlines()
+    rows = {row["path"]: row for row in csv.DictReader((tmp_path / "to_label.csv").open(encoding="utf-8"))}
+    assert set(rows) == {f"shots/{row}.png" for row in range(15) if row not in (3, 4, 5)}
+    kept = {name: [row[column] for column in ("label", "split", "group", "domain")] for name, row in rows.items()}
+    assert kept["shots/7.png"] == ["bright", "validation", "g7", "there"]
+    assert kept["shots/0.png"] == ["dark", "train", "g0", "here"]
+    assert kept["shots/13.png"] == ["", "train", "", ""]
+    again = read_task(tmp_path / "to_label.csv")
+    assert (len(again.train), len(again.validation), len(again.unlabeled), again.test) == (7, 2, 3, None)
+
+
+def test_a_run_whose_data_have_changed_chooses_nothing(run_on_parts, tmp_path):
+    run, shots = run_on_parts
+    (tmp_path / "known.csv").write_text((tmp_path / "known.csv").read_text().replace("1.png,bright", "1.png,dark"))
+    with pytest.raises(DataError) as caught:
+        label(shots, run=run)
+    assert str(caught.value) == (
+        f"The data of {run.folder} ({tmp_path / 'known.csv'}) are gone or have changed since. Put them back as they were."
+    )
+
+
+def test_splits_that_headstart_made_are_left_to_it(some_labels, tmp_path):
+    label(some_labels, num=2, pretrained="pixels", out=tmp_path / "to_label.csv")
+    assert {row["split"] for row in csv.DictReader((tmp_path / "to_label.csv").open(encoding="utf-8"))} == {""}

@@ -169,6 +169,11 @@ class Task(Shown):
         return folds[:1] if many else folds
 
     @property
+    def splits_given(self) -> bool:
+        """Whether validation or test rows were set aside by someone's wish, and not because rows are many."""
+        return self.validation is not None or (self.test is not None and not self.test_by_default)
+
+    @property
     def why_no_folds(self) -> str:
         """Why there can be no folds, the first words of a sentence; for a task that has none."""
         return "No class has two labels" if self._lacks_labels else "No class has labels in two groups"

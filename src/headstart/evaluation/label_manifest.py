@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from headstart.core.csv_text import csv_text
-from headstart.core.types import UNLABELED, Integers
-from headstart.data.images import ImageSet
-from headstart.data.manifest_files import path_from
+from headstart.core.types import Integers
+from headstart.data.manifest_lines import MANIFEST_COLUMNS, manifest_lines
 from headstart.data.task import Task
 from headstart.evaluation.label_errors import AssessedLabels
 
-COLUMNS = ("path", "label", "split", "group", "domain", "suggested", "p_value", "flagged")
+COLUMNS = (*MANIFEST_COLUMNS, "suggested", "p_value", "flagged")
 
 
 def label_manifest(task: Task, rows: Integers, found: AssessedLabels, folder: Path) -> str:
@@ -27,31 +25,16 @@ def label_manifest(task: Task, rows: Integers, found: AssessedLabels, folder: Pa
     place_of = np.full(len(task.labeled), -1)
     place_of[rows] = np.arange(len(rows))
     order = [*rows[found.order].tolist(), *np.flatnonzero(place_of < 0).tolist()]
-    for row, line in zip(order, _lines(task, task.labeled, order, folder), strict=True):
+    for row, line in zip(order, manifest_lines(task.labeled, order, folder), strict=True):
         place = place_of[row]
         if place >= 0:
             line |= {"suggested": task.classes[found.suggested[place]], "p_value": f"{found.p_values[place]:.3g}"}
             line["flagged"] = "yes" if found.flagged[place] else ""
         split = "validation" if row >= len(task.train) else "train"
-        lines.append(line | {"split": split if _keeps_splits(task) else ""})
+        lines.append(line | {"split": split if task.splits_given else ""})
     if task.test is not None:
-        opened, split = task.test.opened_for_evaluation(), "test" if _keeps_splits(task) else ""
-        lines += [line | {"split": split} for line in _lines(task, opened, range(len(opened)), folder)]
+        opened, split = task.test.opened_for_evaluation(), "test" if task.splits_given else ""
+        lines += [line | {"split": split} for line in manifest_lines(opened, range(len(opened)), folder)]
     if task.unlabeled:
-        lines += _lines(task, task.unlabeled, range(len(task.unlabeled)), folder)
+        lines += manifest_lines(task.unlabeled, range(len(task.unlabeled)), folder)
     return csv_text(COLUMNS, lines)
-
-
-def _keeps_splits(task: Task) -> bool:
-    return task.validation is not None or (task.test is not None and not task.test_by_default)
-
-
-def _lines(task: Task, images: ImageSet, rows: list[int] | range, folder: Path) -> Iterator[dict[str, str]]:
-    for row in rows:
-        label = int(images.labels[row])
-        yield {
-            "path": path_from(images.images.name(row), folder),
-            "label": "" if label == UNLABELED else task.classes[label],
-            "group": images.given_groups[row] if images.given_groups else "",
-            "domain": images.domains[row] if images.domains else "",
-        }

@@ -93,5 +93,10 @@ def _probs(rows: Floats, own: Floats, known: ImageSet | None) -> Floats | None:
 
 def without_known(free: ImageSet, known: ImageSet) -> Integers:
     """The rows of `free` whose pictures have no label among `known`, int64, by their content."""
-    keys = {known.images.content_key(row) for row in np.flatnonzero(known.labels != UNLABELED).tolist()}
-    return np.array([row for row in range(len(free)) if free.images.content_key(row) not in keys], np.int64)
+    return without_pictures_of(free, known.take(known.labels != UNLABELED))
+
+
+def without_pictures_of(free: ImageSet, other: ImageSet | None) -> Integers:
+    """The rows of `free` whose pictures are not in the other set, int64, by their content; no label of it is read."""
+    keys = set(other.content_keys) if other is not None else set[str]()
+    return np.flatnonzero([key not in keys for key in free.content_keys])

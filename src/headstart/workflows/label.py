@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,22 +21,23 @@ from headstart.core.progress import about, note, stage
 from headstart.core.records import write_atomically
 from headstart.data.given_images import given_images, image_files, pictures_of
 from headstart.data.images import ImageSet
-from headstart.data.manifest_files import manifest_files, path_from
+from headstart.data.manifest_files import manifest_files
+from headstart.data.manifest_lines import MANIFEST_COLUMNS, manifest_lines
 from headstart.data.task import Task
 from headstart.evaluation.label_strategies import LABEL_STRATEGIES
 from headstart.features.extract import seconds_an_image
 from headstart.methods import METHODS
 from headstart.planning.adapting.adapt import ToLabel, rows_to_label
 from headstart.planning.adapting.domain_pair import check_adaptable, sampled_rows
-from headstart.planning.fitting import task_of_plan
-from headstart.planning.images_to_label import images_to_label, without_known
+from headstart.planning.images_to_label import images_to_label, without_known, without_pictures_of
+from headstart.runs.origin import unchanged_task_of
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun, Data, Domains, Places, many, place_of, places, reading_of, task_from
 from headstart.workflows.new_images import new_images, readable_images, without_classes
 
 SECONDS_OF_FITS = 20.0
 """Of all quick ways to adapt: with 2,000 rows of 1,280 features in each domain 18 took 23 processor seconds (AMD EPYC, Zen 4)."""
-COLUMNS = ("path", "label", "split", "guess")
+COLUMNS = (*MANIFEST_COLUMNS, "guess")
 
 
 class Pool(NamedTuple):
@@ -44,10 +46,13 @@ class Pool(NamedTuple):
     Attributes:
         free: Images without labels.
         known: Images with labels; None where there are none.
+        num_train: The first of these to learn from, where they were split by someone's wish; the others are for validation. None
+            where splits are left to headstart.
     """
 
     free: ImageSet
     known: ImageSet | None
+    num_train: int | None = None
 
 
 @checked
@@ -71,8 +76,9 @@ def label(
     `evaluation.label_strategies`, by the number of labels where none is named: from the data's own (`unlabeled/`, or all images
     where nothing has a label), by features of one network and a ridge head on them, or, with a `run`, from the images in `data`,
     by the run's model. The manifest lists the images to label first, then those with labels and all others, so that it can be run
-    on once labels are filled in. Test images are not in it. The other arguments are those of all verbs; see
-    `headstart.workflows`.
+    on once labels are filled in, with groups, domains and splits as they were given. Test images are not in it. With a `run`, its
+    data must be as they were; images of its test are left out, and it is said how many. The other arguments are those of all
+    verbs; see `headstart.workflows`.
     """
     if num < 1:
         raise PlanError(f"--num {num}: ask for one image or more.")
@@ -121,7 +127,7 @@ def _by_disagreement(task: Task, num: int, pretrained: Name | None, minutes: flo
 
 def pool_of(task: Task) -> Pool:
     """What may be labeled of a task."""
-    return Pool(task.unlabeled or task.labeled.take(np.arange(0)), task.labeled)
+    return Pool(task.unlabeled or task.labeled.take(np.arange(0)), task.labeled, len(task.train) if task.splits_given else None)
 
 
 def _by_strategy(
@@ -130,12 +136,12 @@ def _by_strategy(
     """The images that a strategy chooses, from new ones for a run, or from the data's own."""
     if run is not None:
         finished = Run.load(run)
-        model, known = finished.model, task_of_plan(finished.plan, finished.model.classes).labeled
+        model, task = finished.model, unchanged_task_of(finished)
         every, unreadable = new_images(model, place_of(data) if isinstance(data, Task) else data)
         _tell(unreadable)
-        pool = Pool(every.take(without_known(every, known)), known)
+        pool = pool_of(task)._replace(free=_new_to(task, every, finished.folder))
         with stage("choosing images to label"):
-            found = images_to_label(*pool, model.backbone, num, model=model, strategy=strategy, seed=seed or 0)
+            found = images_to_label(pool.free, pool.known, model.backbone, num, model=model, strategy=strategy, seed=seed or 0)
         return found, pool
     if isinstance(data, str | Path) and images_alone(Path(data)):
         readable, unreadable = readable_images(pictures_of(given_images(str(data))))
@@ -147,7 +153,16 @@ def _by_strategy(
         name, pool = name_of(pretrained or _first_card(task)), pool_of(task)
         backbone = load_backbone(name, input_pixels=input_pixels_for(card_of(name), task), seed=task.seed)
     with stage("choosing images to label"):
-        return images_to_label(*pool, backbone, num, strategy=strategy, seed=seed or 0), pool
+        return images_to_label(pool.free, pool.known, backbone, num, strategy=strategy, seed=seed or 0), pool
+
+
+def _new_to(task: Task, images: ImageSet, folder: Path) -> ImageSet:
+    """The images of those that have no label in a run's task and are none of its test images, of which it is told."""
+    free = images.take(without_known(images, task.labeled))
+    fresh = free.take(without_pictures_of(free, task.test))
+    if len(fresh) < len(free):
+        note(f"{len(free) - len(fresh):,} of the images are test images of {folder}, and are left out.")
+    return fresh
 
 
 def _tell(unreadable: dict[str, str]) -> None:
@@ -179,22 +194,25 @@ def seconds_of_pairs(task: Task, backbone: Backbone) -> float:
 
 def manifest_of(pool: Pool, found: ToLabel, folder: Path) -> str:
     """The manifest as CSV; paths are relative to the folder, and labels empty but for those that are known."""
-    rows = [(path_from(name, folder), "", "train", guess) for name, guess in zip(found.names, found.guesses, strict=True)]
-    known, asked = pool.known, set(found.names)
-    if known is not None:
-        names = (known.classes[place] for place in known.labels)
-        rows += [(path_from(known.images.name(row), folder), name, "train", "") for row, name in enumerate(names)]
-    for row in range(len(pool.free)):
-        name = pool.free.images.name(row)
-        if name not in asked:
-            rows.append((path_from(name, folder), "", "train", ""))
-    return csv_text(COLUMNS, (dict(zip(COLUMNS, row, strict=True)) for row in rows))
+    train, validation = ("", "") if pool.num_train is None else ("train", "validation")
+    asked = [line | {"guess": guess} for line, guess in zip(_free(pool, found.rows, folder), found.guesses, strict=True)]
+    known = () if pool.known is None else manifest_lines(pool.known, range(len(pool.known)), folder)
+    sorted_in = [line | {"split": train if row < (pool.num_train or 0) else validation} for row, line in enumerate(known)]
+    rest = _free(pool, sorted(set(range(len(pool.free))).difference(found.rows)), folder)
+    return csv_text(
+        COLUMNS, [*(line | {"split": train} for line in asked), *sorted_in, *(line | {"split": train} for line in rest)]
+    )
+
+
+def _free(pool: Pool, rows: Sequence[int], folder: Path) -> Iterator[dict[str, str]]:
+    """Lines of images without labels."""
+    return manifest_lines(pool.free, rows, folder)
 
 
 def next_step(place: str, source: Places, target_domain: Domains, found: ToLabel, out: Path) -> str:
     """Where the labels of the images that were found go, and the command after that, as a sentence.
 
-    Feature vectors are in no files that a manifest could name. A manifest names no domains: where the target was some domains of
+    Feature vectors are in no files that a manifest could name. A manifest names the target alone: where that was some domains of
     the place, its others become a source.
     """
     if all(Path(name).is_file() for name in found.names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from headstart.core.steps import Steps
@@ -72,3 +73,36 @@ def test_a_curve_of_other_heads_is_scaled_to_the_error_of_what_is_trained(vector
 def test_few_labels_have_no_curve(vectors, ranking, tmp_path):
     task = replace(vectors(num=39), test=None)
     assert decide(task, ranking(), Options(), Steps(tmp_path / "steps"), minutes=1)[0].curve is None
+
+
+@pytest.mark.parametrize(("num_groups", "measured"), [(2, False), (3, True)])
+def test_groups_that_are_too_few_to_take_a_part_of_are_told_and_equal_parts_are_left_out(
+    vectors, ranking, tmp_path, num_groups, measured
+):
+    task = vectors()
+    groups = np.arange(61) % num_groups
+    task = replace(task, test=None, train=replace(task.train, groups=groups))
+    decision = decide(task, ranking(), Options(method="ridge"), Steps(tmp_path / "steps"), minutes=1)[0]
+    assert (decision.curve is not None) == measured
+    sentence = (
+        "What more labels would buy is not measured: the labels that a fold is fitted to lie in too few groups to take a part of "
+        "them."
+    )
+    assert (sentence in decision.reasons) != measured
+    if decision.curve is not None:
+        sizes = [point.num_rows for point in decision.curve.points]
+        assert sizes == sorted(set(sizes))
+
+
+def test_hidden_labels_are_of_all_classes_in_whatever_order_the_rows_are(vectors, ranking, tmp_path, monkeypatch):
+    seen = []
+    hiding = unlabeled_gain._hiding
+    monkeypatch.setattr(unlabeled_gain, "MOST_UNLABELED", 12)
+    monkeypatch.setattr(unlabeled_gain, "_hiding", lambda task, kept, rows: seen.append(rows) or hiding(task, kept, rows))
+    task = vectors()
+    task = replace(task, test=None, train=task.train.take(np.argsort(task.train.labels, kind="stable")))
+    decide(task, ranking(), Options(method="ridge"), Steps(tmp_path / "steps"), minutes=1)
+    assert seen
+    for rows in seen:
+        assert len(rows) == 12
+        assert len(np.unique(task.labeled.labels[rows])) == 2

@@ -15,6 +15,7 @@ from headstart.core.seeds import generator_for
 from headstart.core.types import Integers
 from headstart.data.folds import Fold
 from headstart.data.nested_parts import nested_parts
+from headstart.data.task import Task
 from headstart.planning.costs import seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, fit_rows, rows_for
 from headstart.planning.deciding.closed_forms import best_so_far
@@ -35,11 +36,14 @@ WELL_MEASURED = 0.125
 SMALLEST_PART = 1 / 64
 """Of a fold's rows, where they are so many that a half takes too long."""
 
+TOO_FEW_GROUPS = "the labels that a fold is fitted to lie in too few groups to take a part of them"
+
 
 class CurveStep(Record):
-    """A learning curve, where one could be measured."""
+    """A learning curve, or why none could be measured."""
 
     curve: LearningCurve | None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def curve_of(trials: Trials, chosen: CrossValidated) -> LearningCurve | None:
 
     Closed forms are refitted to nested parts of each fold's rows, groups whole. Where the chosen candidate has other members, or
     too many for a few seconds, the curve is that of those that there is time for, scaled to its error. None where the labels are
-    too few, or no closed form was fitted.
+    too few, or no closed form was fitted, and where it cannot be measured: `trials.notes` then says why.
     """
     task = trials.task
     recipe = _recipe_of(trials, chosen) if enough_labels(len(task.labeled), task.num_classes) else None
@@ -80,7 +84,10 @@ def curve_of(trials: Trials, chosen: CrossValidated) -> LearningCurve | None:
         return None
 
     def make(_: Path) -> CurveStep:
-        return CurveStep(curve=_curve(trials, chosen, recipe))
+        try:
+            return CurveStep(curve=_curve(trials, chosen, recipe))
+        except (TrainingError, np.linalg.LinAlgError) as error:
+            return CurveStep(curve=None, why_not=str(error))
 
     inputs = {
         "task": task.fingerprint,
@@ -88,9 +95,12 @@ def curve_of(trials: Trials, chosen: CrossValidated) -> LearningCurve | None:
         "recipe": [[one.candidate.essentials for one in recipe.members], list(recipe.shares), list(recipe.fractions)],
         "folds": [recipe.num_folds, chosen.result.num_folds],
         "backbones": [trials.backbone(one.candidate).weights_hash for one in recipe.members],
-        "form": 2,
+        "form": 3,
     }
-    return trials.steps.run("curve", inputs, CurveStep, make).curve
+    found = trials.steps.run("curve", inputs, CurveStep, make)
+    if found.why_not:
+        trials.notes.append(f"What more labels would buy is not measured: {found.why_not.rstrip('.')}.")
+    return found.curve
 
 
 def _recipe_of(trials: Trials, chosen: CrossValidated) -> _Recipe | None:
@@ -127,13 +137,10 @@ def _seconds(trials: Trials, members: Sequence[CrossValidated], fractions: Seque
     )
 
 
-def _curve(trials: Trials, chosen: CrossValidated, recipe: _Recipe) -> LearningCurve | None:
-    """The curve of a recipe; None where it cannot be fitted to parts of the labels."""
+def _curve(trials: Trials, chosen: CrossValidated, recipe: _Recipe) -> LearningCurve:
+    """The curve of a recipe; `TrainingError` or `LinAlgError` where it cannot be fitted to parts of the labels."""
     num_labels = len(trials.task.labeled)
-    try:
-        measured = _errors(trials, recipe)
-    except (TrainingError, np.linalg.LinAlgError):
-        return None
+    measured = _errors(trials, recipe)
     wrong = None if recipe.exact or chosen.predictions is None else chosen.predictions.correct == 0
     fitted = fit_curve(measured, wrong)
     forecasts = tuple(fitted.forecast(num_labels, factor) for factor in FACTORS)
@@ -170,21 +177,33 @@ def _points(forecast: Forecast) -> str:
 
 
 def _errors(trials: Trials, recipe: _Recipe) -> SubsetErrors:
-    """The recipe's held-out errors with each part of the rows and with all of them, which are known."""
+    """The recipe's held-out errors with each part of the rows and with all of them, which are known.
+
+    Where groups are few, parts can be equal; those that are no smaller than the next are left out.
+    """
     task, folds = trials.task, trials.task.folds[: recipe.num_folds]
-    groups = task.labeled.groups
     whole = mean_of([_first_rows(one, folds) for one in recipe.members], recipe.shares)
-    sizes, wrong = [], []
-    for place, fold in enumerate(folds):
-        rows = rows_for(recipe.members[0].candidate, task, fold.fit)
-        wanted = [max(1, round(part * len(rows))) for part in recipe.fractions]
-        drawn = nested_parts(task.labeled.labels[rows], groups[rows], wanted, generator_for(task.seed, "curve", place))
-        sizes.append([*map(len, drawn), len(rows)])
-        wrong.append(np.stack([_refitted(trials, recipe, rows[part], fold).correct == 0 for part in drawn]))
+    parts = [_parts(task, recipe, fold, place) for place, fold in enumerate(folds)]
+    sizes = np.mean([[len(rows) for rows in own] for own in parts], axis=0)
+    kept = np.flatnonzero(np.diff(sizes) > 0)
+    if not len(kept):
+        raise TrainingError(TOO_FEW_GROUPS)
+    wrong = [
+        np.stack([_refitted(trials, recipe, own[part], fold).correct == 0 for part in kept])
+        for own, fold in zip(parts, folds, strict=True)
+    ]
     held_out = np.concatenate([fold.held_out for fold in folds])
     every = np.concatenate([np.concatenate(wrong, axis=1), (whole.correct == 0)[None]])
     numbers = np.repeat(np.arange(len(folds)), [len(fold.held_out) for fold in folds])
-    return SubsetErrors(np.mean(sizes, axis=0), every, groups[held_out], numbers)
+    return SubsetErrors(np.append(sizes[kept], sizes[-1]), every, task.labeled.groups[held_out], numbers)
+
+
+def _parts(task: Task, recipe: _Recipe, fold: Fold, place: int) -> list[Integers]:
+    """Nested parts of the rows that a fold fits to, as numbers of rows of `task.labeled`, the last all of them."""
+    rows = rows_for(recipe.members[0].candidate, task, fold.fit)
+    wanted = [max(1, round(part * len(rows))) for part in recipe.fractions]
+    labels, groups = task.labeled.labels[rows], task.labeled.groups[rows]
+    return [*(rows[part] for part in nested_parts(labels, groups, wanted, generator_for(task.seed, "curve", place))), rows]
 
 
 def _first_rows(one: CrossValidated, folds: Sequence[Fold]) -> Predictions:

@@ -75,8 +75,10 @@ def _with_hidden(trials: Trials, best: CrossValidated) -> tuple[UnlabeledGain | 
     for place, fold in enumerate(folds):
         rows = rows_for(best.candidate, task, fold.fit)
         labels, groups = task.labeled.labels[rows], task.labeled.groups[rows]
-        chosen = nested_parts(labels, groups, [len(rows) // 2], generator_for(task.seed, "curve", place))[0]
-        part = _hiding(task, rows[chosen], rows[np.setdiff1d(np.arange(len(rows)), chosen)[:MOST_UNLABELED]])
+        generator = generator_for(task.seed, "curve", place)
+        chosen = nested_parts(labels, groups, [len(rows) // 2], generator)[0]
+        others = generator.permutation(np.setdiff1d(np.arange(len(rows)), chosen))[:MOST_UNLABELED]
+        part = _hiding(task, rows[chosen], rows[np.sort(others)])
         sizes.append((len(part.train), len(part.unlabeled or ())))
         try:
             models = [fit_rows(part, np.arange(len(chosen)), one, backbone, None) for one in both]
