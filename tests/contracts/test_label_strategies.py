@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,16 @@ def test_gradients_begin_with_an_unsure_row_and_take_no_copy_of_it():
         assert chosen[0] == 3
         assert 4 not in chosen
         assert {8, 14} & set(chosen)
+
+
+def test_typicality_needs_no_matrix_of_all_distances():
+    from headstart.evaluation.label_strategies.typicality import NUM_NEIGHBORS, _typical
+
+    rows = np.random.default_rng(1).normal(size=(2_000, 5))
+    tracemalloc.start()
+    found = _typical(rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000**2 * 8 / 4
+    distances = np.sort(np.linalg.norm(rows[:7, None] - rows, axis=2), axis=1)
+    np.testing.assert_allclose(found[:7], -distances[:, 1 : NUM_NEIGHBORS + 1].mean(axis=1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from headstart.core.estimate import Estimate
 from headstart.core.steps import Steps
 from headstart.planning.deciding import label_budget as module
 from headstart.planning.deciding import unlabeled_gain
@@ -52,7 +54,7 @@ def test_heads_that_take_too_long_are_refitted_to_smaller_parts_and_nothing_is_h
 def test_unlabeled_images_that_there_are_are_judged_by_the_candidates(decided):
     decision = decided(unlabeled=True)
     found = decision.curve.unlabeled
-    assert (found.hidden, found.num_unlabeled, found.against) == (False, 23, "ridge")
+    assert (found.hidden, found.num_unlabeled, found.method, found.against) == (False, 23, "label_mean", "ridge")
     accuracies = {one.method["kind"]: one.accuracy.value for one in decision.results if one.accuracy and not one.partners}
     assert found.gain.value == pytest.approx(accuracies[found.method] - accuracies["ridge"])
 
@@ -66,7 +68,7 @@ def test_a_curve_of_other_heads_is_scaled_to_the_error_of_what_is_trained(vector
     assert decision.chosen == "mean of 2: ridge and kernel_ridge on the given features"
     curve = decision.curve
     assert (curve.exact, curve.recipe) == (False, "ridge on the given features")
-    assert seen[0] is not None
+    assert len(seen[0].wrong) == len(seen[0].groups) == 61
     assert curve.sentence.endswith(f"by the curve of {curve.recipe}, scaled to the chosen model.")
 
 
@@ -106,3 +108,21 @@ def test_hidden_labels_are_of_all_classes_in_whatever_order_the_rows_are(vectors
     for rows in seen:
         assert len(rows) == 12
         assert len(np.unique(task.labeled.labels[rows])) == 2
+
+
+def test_the_gain_is_that_of_a_method_fixed_beforehand_and_not_of_the_best(monkeypatch):
+    better, fixed, ridge = (
+        SimpleNamespace(
+            candidate=SimpleNamespace(method={"kind": kind}),
+            predictions=SimpleNamespace(names=("a",)),
+            members=(),
+            result=SimpleNamespace(accuracy=SimpleNamespace(value=accuracy), num_folds=1),
+        )
+        for kind, accuracy in (("self_training", 0.9), ("label_mean", 0.5), ("ridge", 0.6))
+    )
+    monkeypatch.setattr(unlabeled_gain, "like", lambda trials, own, kind: ridge.candidate)
+    gain = Estimate(value=-0.1, low=-0.2, high=0.0)
+    monkeypatch.setattr(unlabeled_gain, "compare", lambda one, two, seed: SimpleNamespace(accuracy_gain=gain))
+    task = SimpleNamespace(seed=0, unlabeled=[0], folds=(SimpleNamespace(fit=[0, 1]),))
+    found, _ = unlabeled_gain.unlabeled_gain(SimpleNamespace(task=task, validated=[ridge, better, fixed]))
+    assert (found.method, found.gain) == ("label_mean", gain)

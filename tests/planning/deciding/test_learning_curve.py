@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.planning.deciding.learning_curve import SubsetErrors, error_at, fit_curve
+from headstart.planning.deciding.learning_curve import OtherErrors, SubsetErrors, error_at, fit_curve
 
 
 def planted(error, num_rows: int = 600, sizes=(120, 240, 480), seed: int = 0, per_group: int = 1) -> SubsetErrors:
@@ -63,12 +63,25 @@ def test_fewer_rows_and_rows_in_groups_leave_more_unknown():
 def test_the_curve_of_another_recipe_is_scaled_to_the_error_of_the_model():
     parts = planted(lambda size: 0.05 + 2.5 * size**-0.5)
     other = np.arange(600) % 20 == 0
-    own, scaled = fit_curve(parts), fit_curve(parts, other)
+    own, scaled = fit_curve(parts), fit_curve(parts, OtherErrors(other, np.arange(600)))
     ratio = scaled.error(480).value / own.error(480).value
     assert ratio == pytest.approx(0.05 / parts.wrong[-1].mean(), rel=0.1)
     gains = own.forecast(600, 2.0).gain, scaled.forecast(600, 2.0).gain
     assert gains[1].value == pytest.approx(ratio * gains[0].value, rel=0.15)
     assert (gains[1].high - gains[1].low) / gains[1].value > (gains[0].high - gains[0].low) / gains[0].value
+
+
+def test_a_scaled_curve_is_no_more_certain_than_the_model_that_it_is_scaled_to():
+    def widths(per_group: int) -> tuple[float, float]:
+        parts = planted(lambda size: 0.05 + 2.5 * size**-0.5, per_group=per_group)
+        curves = fit_curve(parts), fit_curve(parts, OtherErrors(parts.wrong[-1], parts.groups))
+        found = [curve.error(480) for curve in curves]
+        return found[0].high - found[0].low, found[1].high - found[1].low
+
+    grouped, single = widths(6), widths(1)
+    assert grouped[1] > 1.5 * single[1]
+    assert grouped[1] > grouped[0]
+    assert single[1] > single[0]
 
 
 def test_the_exponent_zero_is_the_logarithm():

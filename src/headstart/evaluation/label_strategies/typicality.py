@@ -48,8 +48,11 @@ def typicality(inputs: LabelInputs) -> Integers:
 
 
 def _typical(rows: Floats) -> Floats:
-    """Minus the mean distance to the nearest others, float [row]."""
-    squares = (rows**2).sum(axis=1)
-    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * rows @ rows.T, 0.0))
+    """Minus the mean distance to the nearest others, float [row], without the matrix of all distances."""
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  takes half a second
+
     near = min(NUM_NEIGHBORS, len(rows) - 1)
-    return np.asarray(-np.sort(distances, axis=1)[:, 1 : near + 1].mean(axis=1) if near else np.zeros(len(rows)))
+    if not near:
+        return np.zeros(len(rows))
+    distances, _ = NearestNeighbors(n_neighbors=near).fit(rows).kneighbors()
+    return np.asarray(-distances.mean(axis=1))

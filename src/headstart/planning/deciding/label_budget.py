@@ -19,7 +19,7 @@ from headstart.data.task import Task
 from headstart.planning.costs import seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, fit_rows, rows_for
 from headstart.planning.deciding.closed_forms import best_so_far
-from headstart.planning.deciding.learning_curve import FACTORS, SubsetErrors, fit_curve
+from headstart.planning.deciding.learning_curve import FACTORS, OtherErrors, SubsetErrors, fit_curve
 from headstart.planning.deciding.trials import Trials
 from headstart.planning.deciding.unlabeled_gain import unlabeled_gain
 from headstart.planning.label_budget import Forecast, LearningCurve, enough_labels
@@ -95,7 +95,7 @@ def curve_of(trials: Trials, chosen: CrossValidated) -> LearningCurve | None:
         "recipe": [[one.candidate.essentials for one in recipe.members], list(recipe.shares), list(recipe.fractions)],
         "folds": [recipe.num_folds, chosen.result.num_folds],
         "backbones": [trials.backbone(one.candidate).weights_hash for one in recipe.members],
-        "form": 3,
+        "form": 4,
     }
     found = trials.steps.run("curve", inputs, CurveStep, make)
     if found.why_not:
@@ -141,8 +141,8 @@ def _curve(trials: Trials, chosen: CrossValidated, recipe: _Recipe) -> LearningC
     """The curve of a recipe; `TrainingError` or `LinAlgError` where it cannot be fitted to parts of the labels."""
     num_labels = len(trials.task.labeled)
     measured = _errors(trials, recipe)
-    wrong = None if recipe.exact or chosen.predictions is None else chosen.predictions.correct == 0
-    fitted = fit_curve(measured, wrong)
+    own = None if recipe.exact else chosen.predictions
+    fitted = fit_curve(measured, None if own is None else OtherErrors(own.correct == 0, own.groups))
     forecasts = tuple(fitted.forecast(num_labels, factor) for factor in FACTORS)
     unlabeled, why = unlabeled_gain(trials)
     return LearningCurve(
@@ -183,22 +183,22 @@ def _errors(trials: Trials, recipe: _Recipe) -> SubsetErrors:
     """
     task, folds = trials.task, trials.task.folds[: recipe.num_folds]
     whole = mean_of([_first_rows(one, folds) for one in recipe.members], recipe.shares)
-    parts = [_parts(task, recipe, fold, place) for place, fold in enumerate(folds)]
-    sizes = np.mean([[len(rows) for rows in own] for own in parts], axis=0)
-    kept = np.flatnonzero(np.diff(sizes) > 0)
-    if not len(kept):
+    subsets = [_subsets(task, recipe, fold, place) for place, fold in enumerate(folds)]
+    sizes = np.mean([[len(rows) for rows in own] for own in subsets], axis=0)
+    smaller = np.flatnonzero(np.diff(sizes) > 0)
+    if not len(smaller):
         raise TrainingError(TOO_FEW_GROUPS)
     wrong = [
-        np.stack([_refitted(trials, recipe, own[part], fold).correct == 0 for part in kept])
-        for own, fold in zip(parts, folds, strict=True)
+        np.stack([_refitted(trials, recipe, own[part], fold).correct == 0 for part in smaller])
+        for own, fold in zip(subsets, folds, strict=True)
     ]
     held_out = np.concatenate([fold.held_out for fold in folds])
     every = np.concatenate([np.concatenate(wrong, axis=1), (whole.correct == 0)[None]])
     numbers = np.repeat(np.arange(len(folds)), [len(fold.held_out) for fold in folds])
-    return SubsetErrors(np.append(sizes[kept], sizes[-1]), every, task.labeled.groups[held_out], numbers)
+    return SubsetErrors(np.append(sizes[smaller], sizes[-1]), every, task.labeled.groups[held_out], numbers)
 
 
-def _parts(task: Task, recipe: _Recipe, fold: Fold, place: int) -> list[Integers]:
+def _subsets(task: Task, recipe: _Recipe, fold: Fold, place: int) -> list[Integers]:
     """Nested parts of the rows that a fold fits to, as numbers of rows of `task.labeled`, the last all of them."""
     rows = rows_for(recipe.members[0].candidate, task, fold.fit)
     wanted = [max(1, round(part * len(rows))) for part in recipe.fractions]

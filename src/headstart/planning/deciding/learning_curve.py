@@ -70,6 +70,19 @@ class SubsetErrors:
 
 
 @dataclass(frozen=True)
+class OtherErrors:
+    """Held-out errors of a recipe that was fitted to all rows alone.
+
+    Attributes:
+        wrong: bool [row].
+        groups: int64 [row]; rows of one group are not independent.
+    """
+
+    wrong: Booleans = field(repr=False)
+    groups: Integers = field(repr=False)
+
+
+@dataclass(frozen=True)
 class FittedCurve:
     """The posterior of e(n) = E (1 - s (1 - (n/r)^-g) / g), with the error E, relative slope s and exponent g at r labels.
 
@@ -136,7 +149,7 @@ def error_at(ratio: float | Floats, errors: Floats, slopes: Floats, exponents: F
     return np.asarray(np.clip(errors * (1.0 - slopes * progress), 0.0, 1.0))
 
 
-def fit_curve(subsets: SubsetErrors, other: Booleans | None = None) -> FittedCurve:
+def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None) -> FittedCurve:
     """The posterior of the curve on a grid.
 
     Its noise has three sources: that of the held-out rows, which all subsets share and groups make larger; the draw of each
@@ -144,8 +157,9 @@ def fit_curve(subsets: SubsetErrors, other: Booleans | None = None) -> FittedCur
 
     Args:
         subsets: Of two sizes or more.
-        other: bool [row]: errors of the model that is forecast, fitted to as many rows as the largest part, where that is another
-            recipe; its error is taken instead, and the slope is less certain. None where it is the one refitted.
+        other: Errors of the model that is forecast, fitted to as many rows as the largest part, where that is another recipe; its
+            error is taken instead, with the noise of its own rows and groups and of the draw of labels, and the slope is less
+            certain. None where it is the one refitted.
 
     Returns:
         The curve.
@@ -157,7 +171,8 @@ def fit_curve(subsets: SubsetErrors, other: Booleans | None = None) -> FittedCur
     """
     measured = subsets.wrong.mean(axis=1)
     num_rows, reference = subsets.wrong.shape[1], float(subsets.sizes[-1])
-    covariance = _covariance(subsets) + np.diag(_subset_variances(subsets, measured))
+    draws = _subset_variances(subsets, measured)
+    covariance = _covariance(subsets.wrong, subsets.groups) + np.diag(draws)
     last = max(float(measured[-1]), 0.5 / num_rows)
     std = max(float(np.sqrt(covariance[-1, -1])), 0.7 / num_rows)
     errors = np.clip(last + std * LEVELS, 0.25 / num_rows, 1.0)
@@ -170,30 +185,33 @@ def fit_curve(subsets: SubsetErrors, other: Booleans | None = None) -> FittedCur
     likely = weights > MOST_UNLIKELY
     errors, slopes, exponents = (axis[likely] for axis in grid)
     curve = FittedCurve(reference, errors, slopes, exponents, weights[likely] / weights[likely].sum())
-    return curve if other is None else _scaled(curve, other)
+    return curve if other is None else _scaled(curve, other, float(draws[-1]) / last**2)
 
 
-def _scaled(curve: FittedCurve, other: Booleans) -> FittedCurve:
-    """The curve of another recipe, with these errors at the same number of rows."""
-    num = len(other)
-    error = max(float(other.mean()), 0.5 / num)
-    levels = np.clip(error + np.sqrt(error * max(1 - error, 0.5 / num) / num) * NOISE, 0.25 / num, 1.0)
+def _scaled(curve: FittedCurve, other: OtherErrors, draw: float) -> FittedCurve:
+    """The curve of another recipe, with these errors at as many rows; `draw` is their relative variance over labels."""
+    num = len(other.wrong)
+    error = max(float(other.wrong.mean()), 0.5 / num)
+    variance = float(_covariance(other.wrong[None], other.groups)[0, 0]) + draw * error**2
+    levels = np.clip(error + max(variance**0.5, 0.7 / num) * LEVELS, 0.25 / num, 1.0)
     by_shape: dict[tuple[float, float], float] = {}
     for slope, exponent, weight in zip(curve.slopes.tolist(), curve.exponents.tolist(), curve.weights.tolist(), strict=True):
         by_shape[slope, exponent] = by_shape.get((slope, exponent), 0.0) + weight
     shapes, shares = np.array(list(by_shape)), np.array(list(by_shape.values()))
-    place, level, steeper = (axis.ravel() for axis in np.meshgrid(np.arange(len(shapes)), levels, NOISE, indexing="ij"))
-    weights = shares[place] / (len(NOISE) * len(levels))
+    place, level, steeper = (
+        axis.ravel() for axis in np.meshgrid(np.arange(len(shapes)), np.arange(len(levels)), NOISE, indexing="ij")
+    )
+    weights = shares[place] * np.exp(-0.5 * LEVELS[level] ** 2)
     slopes = shapes[place, 0] * np.exp(SCALED_STD * steeper)
-    return FittedCurve(curve.reference, level, slopes, shapes[place, 1], weights / weights.sum())
+    return FittedCurve(curve.reference, levels[level], slopes, shapes[place, 1], weights / weights.sum())
 
 
-def _covariance(subsets: SubsetErrors) -> Floats:
+def _covariance(wrong: Booleans, groups: Integers) -> Floats:
     """Covariance of the mean errors, float64 [part, part], by the rows that they share, groups whole."""
-    centered = subsets.wrong - subsets.wrong.mean(axis=1, keepdims=True)
-    numbered = np.unique(subsets.groups, return_inverse=True)[1]
+    centered = wrong - wrong.mean(axis=1, keepdims=True)
+    numbered = np.unique(groups, return_inverse=True)[1]
     sums = np.stack([np.bincount(numbered, row) for row in centered])
-    return np.asarray(sums @ sums.T / subsets.wrong.shape[1] ** 2 + np.eye(len(sums)) * SMALLEST_STD**2)
+    return np.asarray(sums @ sums.T / wrong.shape[1] ** 2 + np.eye(len(sums)) * SMALLEST_STD**2)
 
 
 def _subset_variances(subsets: SubsetErrors, measured: Floats) -> Floats:

@@ -34,8 +34,9 @@ MOST_SECONDS = 1.5
 def unlabeled_gain(trials: Trials) -> tuple[UnlabeledGain | None, str]:
     """What unlabeled images bring to a ridge head on frozen features, or why that was not measured.
 
-    Where there are unlabeled images, candidates that learned from them are compared with one that did not, out of fold. Without
-    any, half of each fold's labels are hidden, of 500 images at most.
+    Where there are unlabeled images, a candidate that learned from them is compared with one that did not, out of fold. Which one
+    is fixed beforehand: the best of several on these rows would have gained by chance. Without any, half of each fold's labels
+    are hidden, of 500 images at most.
     """
     if trials.task.unlabeled is not None:
         return _with_pool(trials, trials.task.unlabeled)
@@ -45,19 +46,19 @@ def unlabeled_gain(trials: Trials) -> tuple[UnlabeledGain | None, str]:
 
 
 def _with_pool(trials: Trials, free: ImageSet) -> tuple[UnlabeledGain | None, str]:
-    """What the unlabeled images that there are bring, by candidates that were compared anyway."""
+    """What the unlabeled images that there are bring, by a candidate that was compared anyway: `label_mean`, else the first."""
     fitted = [one for one in trials.validated if one.predictions is not None and not one.members]
     learners = [one for one in fitted if needs_unlabeled(one.candidate.method) and not is_gradient(one.candidate.method)]
-    top = max(learners, key=lambda one: one.result.accuracy.value if one.result.accuracy else 0.0, default=None)
-    if top is None or top.predictions is None:
+    fixed = next((one for one in learners if one.candidate.method["kind"] == BY_HIDING), next(iter(learners), None))
+    if fixed is None or fixed.predictions is None:
         return None, "no method that learns from the unlabeled images was fitted"
-    own = like(trials, top.candidate, kind="ridge")
+    own = like(trials, fixed.candidate, kind="ridge")
     plain = next((one.predictions for one in fitted if one.candidate == own), None)
-    if plain is None or plain.names != top.predictions.names:
+    if plain is None or plain.names != fixed.predictions.names:
         return None, "no ridge head was fitted to compare with"
-    gain = compare(top.predictions, plain, trials.task.seed).accuracy_gain
-    num = round(float(np.mean([len(fold.fit) for fold in trials.task.folds[: top.result.num_folds]])))
-    kind = str(top.candidate.method["kind"])
+    gain = compare(fixed.predictions, plain, trials.task.seed).accuracy_gain
+    num = round(float(np.mean([len(fold.fit) for fold in trials.task.folds[: fixed.result.num_folds]])))
+    kind = str(fixed.candidate.method["kind"])
     return UnlabeledGain(method=kind, against="ridge", num_labels=num, num_unlabeled=len(free), hidden=False, gain=gain), ""
 
 
