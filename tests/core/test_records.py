@@ -182,3 +182,9 @@ def test_old_and_new_name_together_are_refused():
 
 def test_malformed_values_of_an_older_format_are_refused_as_such():
     assert refused(lambda: Circle.from_dict({"diameter": "wide"})) == "Circle: radius is missing. diameter is not a field."
+
+
+def test_a_field_name_of_several_lines_is_told_in_one() -> None:
+    with pytest.raises(PlanError) as caught:
+        Inner.from_dict({"a\r\nb": 1}, "file")
+    assert str(caught.value) == "file: a\\r\\nb is not a field."

@@ -261,3 +261,14 @@ def test_the_size_of_the_images_decides_the_side_of_the_input(pictures, tmp_path
     monkeypatch.setattr(state_module, "side_for", lambda card, native: asked.append(native) or 32)
     Gallery.create(tmp_path / "gallery", NET, pictures["red"])
     assert asked == [32]
+
+
+def test_a_class_that_two_commands_enrolled_at_once_counts_once_and_is_forgotten_whole(gallery, pictures) -> None:
+    shown = [path for paths in pictures.values() for path in paths]
+    before = gallery.predict(shown)
+    first = gallery.class_store.path_of("green")
+    shutil.copy(first, first.with_name(f"00000007-{first.name.partition('-')[2]}"))
+    assert gallery.classes() == {"red": 1, "green": 1, "blue": 1}
+    assert gallery.predict(shown) == before
+    gallery.forget("green")
+    assert list(gallery.classes()) == ["red", "blue"]

@@ -10,6 +10,7 @@ import pytest
 
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import TrainingError
+from headstart.core.predictions import Predictions
 from headstart.core.steps import Steps
 from headstart.planning import cross_validation as module
 from headstart.planning.cross_validation import (
@@ -220,3 +221,12 @@ def test_a_partner_that_is_trained_has_its_own_training_and_temperature(pictures
     first, second = (one.predictions.probs for one in validated)
     powered = first**0.75 * second**0.5
     np.testing.assert_allclose(both.predictions.probs, powered / powered.sum(axis=1, keepdims=True), atol=1e-8)
+
+
+def test_predictions_of_other_rows_are_made_again(pictures, ridge, steps):
+    expected = cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps).predictions
+    stem = steps.stem("fold", fold_inputs(pictures, ridge, backbone_for(ridge), 1))
+    path = steps.folder / stem / module.PREDICTIONS
+    Predictions.read(path).take(np.arange(3)).write(path)
+    again = cross_validate(pictures, ridge, backbone_for(ridge), pictures.folds, steps).predictions
+    assert np.array_equal(again.probs, expected.probs)

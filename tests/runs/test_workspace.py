@@ -162,3 +162,9 @@ def test_a_manifest_of_labels_of_an_earlier_version_is_kept(tmp_path):
     space.path("label_errors.csv").write_text("perhaps corrected", encoding="utf-8")
     assert space.write_label_manifest("new") == "label_errors-2.csv"
     assert space.path("label_errors.csv").read_text(encoding="utf-8") == "perhaps corrected"
+
+
+def test_a_half_written_file_that_a_kill_has_left_takes_no_folder(tmp_path):
+    (tmp_path / f".request.json.{'0' * 32}").touch()
+    Workspace(tmp_path).claim_request("pretraining", PLAN, TASK)
+    assert (tmp_path / REQUEST).exists()

@@ -69,3 +69,11 @@ def test_without_a_path_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     filled(None, 3, 3)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damaged", ["\xff", "[1]", "[" * 5000, '{"step": 9}', '{"losses": 3}', "9" * 5000])
+def test_a_damaged_line_ends_what_is_read(tmp_path, damaged):
+    path = tmp_path / "history.jsonl"
+    filled(path, 4, 2)
+    path.write_bytes(path.read_bytes() + damaged.encode("latin-1") + b"\n")
+    assert [line["step"] for line in read_history(path)] == [1, 2]

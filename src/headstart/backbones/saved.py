@@ -80,7 +80,7 @@ def extractor_in(folder: Path) -> Extractor:
         found = _saved(folder, values)
         if hash_of_file(folder / WEIGHTS, found.transform) == found.weights_hash:
             return found
-    except (OSError, ValueError, KeyError, TypeError, PlanError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, PlanError, SafetensorError):
         pass  # what is wrong is said where the network is loaded
     from headstart.backbones.backbone import Backbone  # noqa: PLC0415
 

@@ -38,7 +38,7 @@ class DamagedError(DataError, PlanError):
     @classmethod
     def of(cls, where: object, reason: object, advice: str = MAKE_AGAIN) -> Self:
         """The error for that file and reason, a part of a sentence."""
-        said = str(reason).rstrip(".")
+        said = first_line(reason).rstrip(".")
         error = cls(f"{where} is damaged ({said}). {advice}")
         error.reason = said
         return error
@@ -58,6 +58,15 @@ class ExportError(HeadstartError, RuntimeError):
 
 class MissingExtraError(HeadstartError, ImportError):
     """An optional package is not installed: the message names the extra that brings it."""
+
+
+def first_line(said: object) -> str:
+    r"""The first line of what a library's error says, as part of a sentence.
+
+    >>> first_line(ValueError("Two columns are called label.\nlabel: int64"))
+    'Two columns are called label.'
+    """
+    return (str(said).strip().splitlines() or [""])[0]
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

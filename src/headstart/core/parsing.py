@@ -40,6 +40,14 @@ def json_in(path: Path) -> Any:
     return json_from(text_in(path), str(path))
 
 
+def json_table_in(path: Path) -> dict[str, Any]:
+    """The names and values in a JSON file, without its checksum; see `json_in`, and a `DamagedError` where it holds no table."""
+    values = json_in(path)
+    if not isinstance(values, dict):
+        raise DamagedError.of(path, "it holds no table of names and values", RESTORE)
+    return values
+
+
 def json_from(text: str | bytes, where: str) -> Any:
     """The values of a JSON text.
 

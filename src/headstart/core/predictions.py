@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from headstart.core.errors import DamagedError
+from headstart.core.errors import DamagedError, first_line
 from headstart.core.parsing import json_from
 from headstart.core.sealed_tables import read_sealed, write_sealed
 from headstart.core.shapes import check_arrays, check_range
@@ -127,17 +127,19 @@ class Predictions:
             arrays = {name: _numbers(table[name], NUMBERS[name], shape) for name, shape in shapes.items()}
             check_arrays(arrays, {}, {})
             check_range("label", arrays["label"], -1, len(classes) - 1)
+            texts = {name: tuple(table[name].to_pylist()) for name in ("name", "domain", "given_group") if name in names}
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise DamagedError(f"{path} is not a file of predictions ({error}). Delete it and run again.") from None
+            reason = first_line(error)
+            raise DamagedError(f"{path} is not a file of predictions ({reason}). Delete it and run again.") from None
         return cls(
-            tuple(table["name"].to_pylist()),
+            texts["name"],
             classes,
             arrays["label"],
             arrays["probs"],
             arrays["raw_probs"],
             arrays["group"],
             arrays.get("p_value"),
-            *(tuple(table[name].to_pylist()) if name in names else () for name in ("domain", "given_group")),
+            *(texts.get(name, ()) for name in ("domain", "given_group")),
         )
 
 

@@ -21,6 +21,15 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def on_one_line(text: str) -> str:
+    r"""A text as part of a sentence: unprintable characters, tabs and ends of lines are shown as Python writes them.
+
+    >>> print(on_one_line("a\r\nb"))
+    a\r\nb
+    """
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text)
+
+
 def printable_json(text: str) -> str:
     r"""A JSON document that means the same, whose unprintable characters are escaped as JSON has it.
 

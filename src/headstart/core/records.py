@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,11 +17,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import ExportError, PlanError, did_you_mean
 from headstart.core.parsing import json_from, text_in, toml_from
+from headstart.core.printable import on_one_line
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns the plain values of a record as one format wrote them into those of the next; leaves newer values as they are."""
 
 
+UNFINISHED = re.compile(r"\..{1,40}\.[0-9a-f]{32}")
+"""The name of a file that is being written, or that a kill has left half-written."""
 MOST_LETTERS = 200
 """Of a value in a message."""
 
@@ -129,7 +133,7 @@ class Record(BaseModel):
 def _sentence(cls: type[Record], error: ValidationError, where: str, inside: str) -> str:
     sentences, advice = [], []
     for item in error.errors():
-        steps = ".".join(str(step) for step in item["loc"])
+        steps = ".".join(on_one_line(str(step)) for step in item["loc"])
         path = f"{inside}{steps}" if steps else "the content"
         if item["type"] == "extra_forbidden":
             name = str(item["loc"][-1])
@@ -191,3 +195,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise ExportError(
             f"{path}: cannot be written ({error.strerror or error}). Free space or choose another folder with --out."
         ) from error
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether a folder is there and holds anything but files that a kill, or a disk that failed, has left half-written."""
+    return folder.exists() and any(UNFINISHED.fullmatch(entry.name) is None for entry in folder.iterdir())

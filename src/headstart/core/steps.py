@@ -189,7 +189,7 @@ class Steps:
         """Name and seconds of every finished step that was made here, in the order in which they ended."""
         log = self.folder / "log.tsv"
         found = []
-        for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []:
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if log.exists() else []:
             stem, _, seconds = line.partition("\t")
             if LOGGED.fullmatch(seconds):
                 found.append((stem.rsplit("-", 1)[0], float(seconds)))
@@ -213,7 +213,7 @@ def _copy(path: Path, target: Path) -> None:
     try:
         if folder.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent) as partial:
+            with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as partial:
                 whole = Path(shutil.copytree(folder, Path(partial) / "whole", ignore=FOR_RESUMING))
                 shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # an incomplete copy of a killed run
                 try:

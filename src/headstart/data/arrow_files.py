@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,12 +51,16 @@ class Ranges(NamedTuple):
 
 
 def schema_of(file: Path) -> pa.Schema:
-    """The schema of a Parquet or Arrow file; `DataError` where it cannot be read."""
+    """The schema of a Parquet or Arrow file; `DataError` where it cannot be read, or several columns have one name."""
     with _readable(file):
         if file.suffix.lower() == PARQUET:
-            return pq.read_schema(file)
-        with pa.memory_map(str(file)) as source:
-            return _opened(source).schema
+            schema = pq.read_schema(file)
+        else:
+            with pa.memory_map(str(file)) as source:
+                schema = _opened(source).schema
+    if several := [name for name, count in Counter(schema.names).items() if count > 1]:
+        raise DataError(f'{shown_name(file)}: has several columns called "{several[0]}". Rename or remove all but one.')
+    return schema
 
 
 def rest_of(file: Path, picture: str) -> pa.Table:

@@ -77,12 +77,12 @@ class ScanCache:
                 if int(content["format"]) != FORMAT:
                     return
                 rows = content["rows"]
-        except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
             return
         except OSError:
             self._is_readable = False
             return
-        if rows.dtype == ROW:
+        if rows.dtype == ROW and rows.ndim == 1:
             self._rows_by_key = {bytes(row["path"]): row for row in rows}
         for position, (key, stamp) in enumerate(zip(self._keys, self._stamps, strict=True)):
             row = self._rows_by_key.get(key)

@@ -12,7 +12,7 @@ from headstart.backbones.engines.choice import REFERENCE, engine_of, known_engin
 from headstart.backbones.engines.kept_engines import RUNTIMES
 from headstart.backbones.engines.reached import Meter
 from headstart.backbones.extractor import Extractor
-from headstart.core.errors import DataError
+from headstart.core.errors import DamagedError, DataError
 from headstart.core.executing import executor
 from headstart.core.folders import cache_folder
 from headstart.core.mirror import mirror
@@ -29,6 +29,7 @@ from headstart.features.store.floats import as_floats
 from headstart.features.store.store import CHUNK_ROWS, Store, store_at
 from headstart.features.store.transient import TransientStore, transient_store
 
+ANEW = "`headstart cache --keep 0` deletes it; it is made again."
 _VERSION = 3
 """Part of the features' address; raised whenever the same inputs give other features."""
 
@@ -115,6 +116,10 @@ def _feature_set(arrays: Arrays, backbone: Extractor, num_rows: int) -> FeatureS
     if num_rows == 0:
         empty = tuple(np.empty((0, backbone.feature_width), np.float32) for _ in backbone.stage_names)
         return FeatureSet(empty, np.empty((0, PIXELS**2 * 3), np.float32), None, backbone.stage_names)
+    names = ("pixels", *(f"stage.{index}" for index in range(len(backbone.stage_names))))
+    lacking = next((name for name in names if name not in arrays), None)
+    if lacking is not None:
+        raise DamagedError.of(f"The cache of features of {backbone.card.name}", f"{lacking} is missing", ANEW)
     stages = tuple(arrays[f"stage.{index}"] for index in range(len(backbone.stage_names)))
     stds = tuple(arrays[name] for name in sorted(arrays, key=_number) if name.startswith("spread."))
     return FeatureSet(stages, as_floats(arrays["pixels"]), arrays.get("source_logits"), backbone.stage_names, stds)

@@ -58,7 +58,13 @@ class ClassStore:
     stage_names: tuple[str, ...]
 
     def paths(self) -> list[Path]:
-        """The class files in the order of enrolling."""
+        """The class files in the order of enrolling; of a class that two commands enrolled at once, the first."""
+        firsts: dict[str, Path] = {}
+        for path in self._files():
+            firsts.setdefault(_hash_in(path), path)
+        return list(firsts.values())
+
+    def _files(self) -> list[Path]:
         return sorted(path for path in self.folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
     def path_of(self, name: str) -> Path | None:
@@ -71,7 +77,13 @@ class ClassStore:
         return next(((name, len(_header_of(known[_hash_of(name)])["keys"])) for name in names if _hash_of(name) in known), None)
 
     def _by_hash(self) -> dict[str, Path]:
-        return {path.stem.partition("-")[2]: path for path in self.paths()}
+        return {_hash_in(path): path for path in self.paths()}
+
+    def delete(self, name: str) -> None:
+        """Delete every file of that class."""
+        for path in self._files():
+            if _hash_in(path) == _hash_of(name):
+                path.unlink(missing_ok=True)
 
     def read(self) -> list[Enrolled]:
         """Every class, in the order of enrolling; `DataError` if a file is damaged."""
@@ -88,7 +100,7 @@ class ClassStore:
 
     def add(self, classes: Iterable[Enrolled]) -> None:
         """Write classes after all others, in their order."""
-        paths = self.paths()
+        paths = self._files()
         first = 1 + int(paths[-1].name.partition("-")[0]) if paths else 0
         for number, enrolled in enumerate(classes, first):
             header = {"name": enrolled.name, "keys": enrolled.keys, "files": enrolled.files}
@@ -100,7 +112,10 @@ class ClassStore:
         with naming_damage(path, ANEW):
             header = _header_of(path)
             sizes = widths | {"image": len(header["keys"])}
-            features = features_from(read_arrays(path), self.stage_names, sizes)
+            arrays = read_arrays(path)
+            if widths and widths.keys() - {"image"} != arrays.keys():
+                raise ValueError("its arrays are not those of the other classes")
+            features = features_from(arrays, self.stage_names, sizes)
             widths |= sizes
             return Enrolled(str(header["name"]), tuple(header["keys"]), tuple(header["files"]), features)
 
@@ -108,6 +123,11 @@ class ClassStore:
 def _hash_of(name: str) -> str:
     """The same for all spellings that count as one class name."""
     return hashlib.sha256(canonical(name).encode()).hexdigest()[:16]
+
+
+def _hash_in(path: Path) -> str:
+    """The hash that the name of a class file has."""
+    return path.stem.partition("-")[2]
 
 
 def _header_of(path: Path) -> dict[str, Any]:

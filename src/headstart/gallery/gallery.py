@@ -138,12 +138,11 @@ class Gallery:
 
     def forget(self, name: str) -> None:
         """Remove a class; predictions are then what they were before it was enrolled. `DataError` if there is no such class."""
-        path = self.class_store.path_of(name)
-        if path is None:
+        if self.class_store.path_of(name) is None:
             known = list(self.classes())
             listed = f" It holds {', '.join(known[:10])}{', ...' * (len(known) > 10)}." if known else " It is empty."
             raise DataError(f'{self.folder} holds no class "{name}".{did_you_mean(name, known)}{listed}')
-        path.unlink()
+        self.class_store.delete(name)
 
     @checked
     def predict(self, images: AnyImages, refuse: bool = False) -> PredictionRows:

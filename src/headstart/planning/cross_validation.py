@@ -16,7 +16,7 @@ from scipy.special import softmax
 from headstart.backbones.backbone import Backbone
 from headstart.backbones.loading import load_backbone
 from headstart.core.curves import training_of
-from headstart.core.errors import TrainingError
+from headstart.core.errors import DamagedError, TrainingError
 from headstart.core.executing import Resources, Shared, Work, executor, resolved
 from headstart.core.predictions import Predictions, joined, log_probs, mean_of
 from headstart.core.records import Record, fingerprint_of
@@ -222,10 +222,22 @@ def _fold_step(
     def is_whole(record: FoldRecord, folder: Path) -> bool:
         if record.failure:
             return True
-        return (folder / PREDICTIONS).exists() and (not wants_model or Model.whole_in(folder / MODEL) is not None)
+        num_rows = len(task.folds[index].held_out)
+        return _has_predictions(folder / PREDICTIONS, task, num_rows) and (
+            not wants_model or Model.whole_in(folder / MODEL) is not None
+        )
 
     make = work if is_gradient(candidate.method) else lambda folder: work.function(folder, *resolved(work.arguments))
     return steps.run("fold", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("fold", inputs)
+
+
+def _has_predictions(path: Path, task: Task, num_rows: int) -> bool:
+    """Whether predictions are there that fit the rows held out."""
+    try:
+        found = Predictions.read(path)
+    except DamagedError:
+        return False
+    return len(found) == num_rows and found.classes == task.classes
 
 
 def begin_folds(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.key_files import read_keys
-from headstart.core.parsing import json_in, toml_in
+from headstart.core.parsing import json_table_in, toml_in
 from headstart.core.records import Record
 from headstart.core.shown import Shown
 from headstart.core.steps import Steps
@@ -272,7 +272,7 @@ class Run(RunFolder, Shown):
     def environment(self) -> dict[str, Any]:
         """Versions and hardware that it ran on."""
         path = self.folder / ENVIRONMENT
-        return dict(json_in(path)) if path.exists() else {}
+        return json_table_in(path) if path.exists() else {}
 
     @property
     def verdict(self) -> Verdict | None:

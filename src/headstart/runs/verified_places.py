@@ -135,7 +135,8 @@ def verified_by_checksums(
     Returns:
         The kind of the verification.
     """
-    found = [path for path in sorted(folder.rglob("[!.]*")) if path.suffix in (*CHECKS, GRAPH_SUFFIX) and path.is_file()]
+    known = (path for path in sorted(folder.rglob("[!.]*")) if path.suffix in (*CHECKS, GRAPH_SUFFIX) and path.is_file())
+    found = [path for path in known if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     paths = [path for path in found if only is None or _matches(only, path, folder)]
     mismatches = []
     with progress(len(paths), "Checking files") as advance:

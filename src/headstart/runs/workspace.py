@@ -28,9 +28,9 @@ from headstart.core.folders import cache_folder
 from headstart.core.key_files import write_keys
 from headstart.core.launched import check_connected
 from headstart.core.memory import peak_bytes
-from headstart.core.parsing import json_in, json_text
+from headstart.core.parsing import json_in, json_table_in, json_text
 from headstart.core.predictions import Predictions
-from headstart.core.records import Record, fingerprint_of, write_atomically
+from headstart.core.records import Record, fingerprint_of, holds_anything, write_atomically
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.data.task import Task
@@ -188,7 +188,7 @@ class Workspace:
 
     @property
     def _used(self) -> bool:
-        return self.folder.exists() and any(self.folder.iterdir())
+        return holds_anything(self.folder)
 
     def _refuse(self, contents: str) -> None:
         raise PlanError(f"{self.folder} holds {contents}. Give another --out, or delete it.")
@@ -341,7 +341,7 @@ class Workspace:
     def _written_manifests(self) -> dict[str, str]:
         """The hash of each manifest as it was written, by its name; empty for a run of an earlier version."""
         path = self.path(MANIFEST_HASHES)
-        return dict(json_in(path)) if path.exists() else {}
+        return json_table_in(path) if path.exists() else {}
 
     def _is_replaceable(self, name: str) -> bool:
         """Whether a manifest is not there, or still as it was written."""
@@ -375,4 +375,5 @@ def _hash_of(content: bytes) -> str:
 
 def _fields_of(content: Any) -> set[str]:
     """The fields of the request that a file holds; none where it holds another kind."""
-    return set(content.get("request", ())) if isinstance(content, dict) else set()
+    request = content.get("request") if isinstance(content, dict) else None
+    return set(request) if isinstance(request, dict) else set()

@@ -14,6 +14,10 @@ MAX_LINES = 200
 """Lines that a fit writes, about: enough for a curve."""
 
 
+NUMBERS = ("step", "attempt", "lr", "seconds")
+"""What each line has beside its losses."""
+
+
 class History:
     """Writes the losses of a fit as JSON lines: step, attempt, lr, seconds and losses (means since the line before).
 
@@ -64,11 +68,21 @@ class History:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The lines that `History` wrote, up to the first one that a kill cut off."""
+    """The lines that `History` wrote, up to the first one that a kill cut off or that is damaged."""
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            lines.append(json_from(text, str(path)))
+            line = json_from(text, str(path))
         except DamagedError:
             break
+        if not _is_line(line):
+            break
+        lines.append(line)
     return lines
+
+
+def _is_line(line: Any) -> bool:
+    """Whether JSON values are those of a line."""
+    if not isinstance(line, dict) or not isinstance(line.get("losses"), dict):
+        return False
+    return all(isinstance(value, int | float) for value in (*map(line.get, NUMBERS), *line["losses"].values()))

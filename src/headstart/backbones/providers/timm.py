@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers._caches import hub_snapshot, user_file
+from headstart.backbones.providers._fetching import fetch
 from headstart.backbones.providers.base import GIVE_FILE, Provider, Weights
 from headstart.core.errors import PretrainedError
 
@@ -101,16 +102,13 @@ class Timm(Provider):
 
 def _checkpoint(card: Pretrained) -> Path:
     """The file of the card's weights, fetched when it is not there."""
-    import torch  # noqa: PLC0415
-
     path = _file_here(card)
     if path is not None:
         return path
     repository, brought = _repository(card), user_file(card.architecture)
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     try:
-        brought.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(f"{endpoint}/{repository}/resolve/main/model.safetensors", str(brought), progress=False)
+        fetch(f"{endpoint}/{repository}/resolve/main/model.safetensors", brought)
     except (OSError, RuntimeError, ValueError):
         raise PretrainedError(
             f"{card.name}: its weights are not on this machine and cannot be fetched. Bring the file model.safetensors of "

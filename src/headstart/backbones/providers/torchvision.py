@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.backbones.providers._caches import torch_checkpoints
+from headstart.backbones.providers._fetching import fetch
 from headstart.backbones.providers.base import GIVE_FILE, Provider, Weights
 from headstart.core.errors import PretrainedError
 
@@ -142,8 +143,6 @@ def _file_of(weights: Any) -> str:
 
 def _checkpoint(card: Pretrained) -> Path:
     """The file of the card's weights, fetched when it is not there, and checked against the digits in its name."""
-    import torch  # noqa: PLC0415
-
     weights = _chosen(card.architecture)
     if weights is None:
         raise PretrainedError(f"{card.name} has no published weights. Give a file with --weights FILE, or take --weights none.")
@@ -152,8 +151,7 @@ def _checkpoint(card: Pretrained) -> Path:
     digits = re.search(r"-([0-9a-f]{8,})\.", file)
     if not path.exists():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(weights.url, str(path), digits[1] if digits else None, progress=False)
+            fetch(weights.url, path, digits[1] if digits else None)
         except (OSError, RuntimeError, ValueError):
             raise PretrainedError(
                 f"{card.name}: its weights are not on this machine and cannot be fetched. "

@@ -61,6 +61,11 @@ class Chunk:
     keys: tuple[str, ...] = field(repr=False)
     arrays: dict[str, StoredArray] = field(repr=False)
 
+    @property
+    def widths(self) -> dict[str, tuple[int, ...]]:
+        """The sizes of a row of each array."""
+        return {name: array.shape[1:] for name, array in self.arrays.items()}
+
 
 class MadeChunk(NamedTuple):
     """A chunk that another process made.

@@ -95,7 +95,10 @@ class Store:
         except ValueError as error:
             self.checked.drop(name, str(error))
             return
-        self._index(chunk)
+        if chunk.widths == next(iter(self._chunks.values()), chunk).widths:
+            self._index(chunk)
+        else:
+            self.checked.drop(name, "its arrays are not those of other chunks")
 
     def _index(self, chunk: Chunk) -> None:
         name = chunk.path.name

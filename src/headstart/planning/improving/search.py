@@ -16,7 +16,7 @@ from headstart.core.errors import DataError, PlanError, TrainingError
 from headstart.core.executing import dropping_begun, executor
 from headstart.core.progress import about, note, stage
 from headstart.core.ranges import Range
-from headstart.core.records import write_atomically
+from headstart.core.records import holds_anything, write_atomically
 from headstart.core.seeds import seed_for
 from headstart.core.steps import Steps
 from headstart.data.summary import TaskSummary
@@ -347,7 +347,7 @@ def _claimed(folder: Path, study: Study) -> Study:
     path = folder / "study.json"
     if folder.exists() and not folder.is_dir():
         raise PlanError(f"{folder} is a file. Give another --out.")
-    if folder.exists() and any(folder.iterdir()) and not path.exists():
+    if holds_anything(folder) and not path.exists():
         raise PlanError(f"{folder} holds something else than a search. Give another --out, or delete it.")
     if not path.exists():
         write_atomically(path, study.to_json())

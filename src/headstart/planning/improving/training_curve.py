@@ -56,8 +56,9 @@ def training_curve_of(folder: Path, training: Training, labels: Integers, num_cl
     shown = labels if training.balance == "none" else np.unique(labels)
     chance = chance_loss(shown, num_classes, training.label_smoothing)
     histories = [read_history(path) for path in sorted(folder.rglob("history.jsonl"))]
+    histories = [[line for line in lines if LOSS in line["losses"]] for lines in histories]
     lines = max(histories, key=lambda lines: lines[-1]["step"] if lines else 0, default=[])
-    if not lines or not chance or LOSS not in lines[-1]["losses"]:
+    if not lines or not chance:
         return None
     attempts = int(lines[-1]["attempt"])
     losses = np.array([line["losses"][LOSS] for line in lines if line["attempt"] == attempts])
