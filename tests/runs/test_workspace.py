@@ -39,7 +39,11 @@ def test_only_the_workspace_writes_files_of_a_run():
         if words & {REQUEST, RESULT, STATISTICS, KNOWN, ENVIRONMENT, FAILURE, "evaluation.json"}:
             knowing.add(name)
     assert writers == OTHERS
-    assert knowing == {"runs/run.py", "runs/workspace.py"}
+    assert knowing == {
+        "runs/run.py",
+        "runs/workspace.py",
+        "multioutput/run.py",
+    }
 
 
 CLAIMS = {
