@@ -94,12 +94,19 @@ def _saved(folder: Path, values: dict[str, Any]) -> SavedBackbone:
         transform=Transform.from_dict(values["transform"]),
         weights=str(values["weights"]),
         source_classes=bool(values["source_classes"]),
-        stage_names=tuple(values["stage_names"]),
-        output_names=tuple(values["output_names"]),
+        stage_names=_texts(values["stage_names"]),
+        output_names=_texts(values["output_names"]),
         feature_width=int(values["feature_width"]),
         weights_hash=str(values["weights_hash"]),
         engine=values["engine"],
     )
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """Texts in a list; a `TypeError` where it is none, or holds others."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{values} is no list of texts")
+    return tuple(values)
 
 
 def hash_of_file(path: Path, transform: Transform) -> str:

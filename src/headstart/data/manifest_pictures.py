@@ -25,6 +25,10 @@ class Located(NamedTuple):
         """The picture of that name."""
         return self.elsewhere.get(name) or Path(os.path.normpath(self.folder / f"{name}{self.ending}"))
 
+    def has(self, name: str) -> bool:
+        """Whether it is there; a name that no file can have is of none."""
+        return os.path.exists(self.path(name))  # noqa: PTH110  never raises, as Path.exists may
+
 
 def located(manifest: Path, names: Sequence[str], elsewhere: Mapping[str, Path]) -> tuple[Located, tuple[Finding, ...]]:
     """Where the pictures of a manifest lie, and a finding where that is not where it says.
@@ -35,11 +39,11 @@ def located(manifest: Path, names: Sequence[str], elsewhere: Mapping[str, Path])
     """
     folder = manifest.parent
     as_written, tried = Located(folder, "", elsewhere), names[:MOST_TRIED]
-    if any(as_written.path(name).exists() for name in tried):
+    if any(as_written.has(name) for name in tried):
         return as_written, ()
     beside = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     choices = [Located(place, ending, elsewhere) for place in (folder, *beside) for ending in ("", *sorted(IMAGE_SUFFIXES))]
-    counts = [sum(choice.path(name).exists() for name in tried) for choice in choices]
+    counts = [sum(choice.has(name) for name in tried) for choice in choices]
     if not max(counts):
         return as_written, ()
     best = choices[counts.index(max(counts))]
