@@ -89,7 +89,7 @@ def _decision(found: Any) -> Any:
             [_interval(one["accuracy_gain"]), _interval(one["log_loss_gain"]), one["p_value"], one["significant"]]
             for one in found["comparisons"]
         ],
-        "four_times": found["curve"] and _interval(found["curve"]["four_times"]),
+        "forecasts": found["curve"] and [_interval(one["accuracy"]) for one in found["curve"]["forecasts"]],
     }
 
 

@@ -92,6 +92,16 @@ def test_a_model_predicts_after_it_was_saved_as_before(runs, tmp_path, vectors):
     assert "holds no whole model" in refused(DataError, lambda: OutputModel.load(tmp_path / "model"))
 
 
+def test_labels_that_the_run_has_not_met_are_refused(runs, vectors, tmp_path):
+    with np.load(vectors["several_labels"]) as content:
+        arrays = {name: content[name] for name in content.files}
+    name = "labels" if "labels" in arrays else "label"
+    arrays[name] = np.array([f"{cell};Nowhere;" if row == 0 else cell for row, cell in enumerate(map(str, arrays[name]))])
+    np.savez(tmp_path / "other.npz", **arrays)
+    sentence = refused(DataError, lambda: headstart.evaluate(runs["several_labels"], tmp_path / "other.npz"))
+    assert 'the label "Nowhere" is none of the run.' in sentence
+
+
 def test_other_data_are_evaluated(runs, vectors):
     found = headstart.evaluate(runs["numbers"], vectors["numbers"])
     assert (found.num_images, found.split) == (97, "numbers")

@@ -79,7 +79,8 @@ class CrossConformal:
         least = max(0.0, 1 - 2 * (1 - level) - loss)
         return (
             f"Intervals at {level:.0%} hold the true number for at least {least:.0%} of images like the labeled ones, on average "
-            f"over draws of these, whatever the data (CV+), and for about {level:.0%} where models of different folds agree."
+            f"over draws of these, for a model that these did not choose (CV+), and for about {level:.0%} where models of "
+            "different folds agree."
         )
 
 

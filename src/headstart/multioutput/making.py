@@ -27,6 +27,8 @@ from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import holds_outputs
 from headstart.runs.workspace import RESULT, Workspace
 
+CHOSEN_ON_THEM = "The model was chosen among several by these same images: the numbers may be optimistic."
+
 
 class OutputRequest(Record):
     """What the user asked for; a folder holds one request."""
@@ -103,7 +105,8 @@ def _evaluate(task: OutputTask, workspace: Workspace, model: OutputModel, chosen
         predictions, split = out_of_fold_predictions(task, chosen), OUT_OF_FOLD
         protocol = (
             f"{len(predictions):,} labeled images, each predicted by a model that was fitted without it ({chosen.num_folds} "
-            f"{'folds' if chosen.num_folds > 1 else 'fold'}), intervals by a bootstrap over groups of images."
+            f"{'folds' if chosen.num_folds > 1 else 'fold'}), intervals by a bootstrap over groups of images. "
+            f"{CHOSEN_ON_THEM}"
         )
     predictions.write(workspace.path(TEST_PREDICTIONS))
     _write(workspace, evaluated(model, predictions, task.targets, split, protocol))

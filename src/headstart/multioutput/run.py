@@ -63,7 +63,7 @@ class OutputRun(RunFolder):
 
     def _read(self, kind: type[Kind]) -> Kind | None:
         path = self.folder / FILES[kind]
-        return kind.from_json(path.read_text(encoding="utf-8"), str(path)) if path.exists() else None
+        return kind.read(path) if path.exists() else None
 
     def _part(self, kind: type[Kind]) -> Kind:
         found = self._read(kind)

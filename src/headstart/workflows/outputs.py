@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.backbones.pretrained import Names
 from headstart.core.arguments import AnyPath
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, did_you_mean
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.records import write_atomically
 from headstart.core.types import UNLABELED, Integers
@@ -94,9 +94,21 @@ def evaluate_outputs(run: AnyRun, data: Data | None) -> OutputEvaluation:
     if not len(rows):
         raise DataError(f"{raw.name} holds no readable image with {kind.noun}. Evaluate on labeled images.")
     images = ImageSet(raw.images.take(rows), (), np.full(len(rows), UNLABELED, np.int64), _groups_of(raw, rows))
-    targets = kind.targets([str(raw.labels[row]) for row in rows], model.outputs)
+    cells = [str(raw.labels[row]) for row in rows]
+    _check_known(loaded, kind.outputs_in(cells) if kind.noun == "labels" else (), raw.name)
+    targets = kind.targets(cells, model.outputs)
     predictions = predictions_of(model, images, targets)
     return evaluated_on(model, predictions, loaded.predictions.targets, raw.name)
+
+
+def _check_known(run: OutputRun, names: tuple[str, ...], place: str) -> None:
+    """Refuse labels that the run has not met; those that were too rare to learn count as met."""
+    met = {*run.model.outputs, *(name for one in run.findings for name in one.evidence.get("labels", ()))}
+    unknown = [name for name in names if name not in met]
+    if unknown:
+        near = did_you_mean(unknown[0], run.model.outputs)
+        known = ", ".join(run.model.outputs)
+        raise DataError(f'{place}: the label "{unknown[0]}" is none of the run.{near} Its labels are {known}; rename it.')
 
 
 def _groups_of(raw: RawDataset, rows: Integers) -> Integers:
