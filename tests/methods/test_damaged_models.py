@@ -133,9 +133,6 @@ def test_a_damaged_array_of_the_detector_is_refused(model, tmp_path, name, fault
             del arrays[name]
 
     rewritten(tmp_path / "detector.safetensors", change)
-    if (name, fault) == ("calibration", "of another shape"):  # more left-out images are as good as these
-        assert Model.load(tmp_path).least_p_value < model.least_p_value
-        return
     refused(tmp_path, "detector.safetensors")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -54,9 +55,26 @@ def test_the_detector_comes_back_and_predictions_stay_as_they_are(task, plain, k
     (tmp_path / "detector.safetensors").rename(tmp_path / "acquaintance.safetensors")  # as earlier versions wrote it
     card = (tmp_path / "model.json").read_text(encoding="utf-8")
     assert json.loads(card)["format"] == 2
-    old = {("remembers" if key == "has_detector" else key): value for key, value in json.loads(card).items() if key != "checksum"}
+    old = {("remembers" if key == "has_detector" else key): value for key, value in json.loads(card).items()}
+    del old["checksum"], old["checksums"]
     (tmp_path / "model.json").write_text(json.dumps(old), encoding="utf-8")
     assert np.array_equal(Model.load(tmp_path).p_values(task.train), knowing.p_values(task.train))
+
+
+@pytest.mark.parametrize("part", ["head.safetensors", "detector.safetensors", "partners/0/model.json"])
+def test_parts_of_another_model_which_a_kill_while_one_takes_the_place_of_another_leaves_are_refused(knowing, tmp_path, part):
+    replace(knowing, partners=(knowing,), shares=(0.5, 0.5)).save(tmp_path)
+    before = (tmp_path / part).read_bytes()
+    later = deepcopy(knowing)
+    later.head.weight[0, 0] += 1.0
+    later.novelty_detector.rows[0, 0] += 1.0
+    replace(later, partners=(later,), shares=(0.5, 0.5), temperature=2.0).save(tmp_path)
+    Model.load(tmp_path)
+    (tmp_path / part).write_bytes(before)
+    with pytest.raises(DataError) as caught:
+        Model.load(tmp_path)
+    named = "head.safetensors" if "partners" in part else part
+    assert f"({named} is of another model than model.json)" in str(caught.value)
 
 
 def test_a_model_of_an_earlier_version_predicts_and_says_that_it_has_no_detector(task, knowing, tmp_path):

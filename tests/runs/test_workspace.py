@@ -139,12 +139,14 @@ def test_another_fit_leaves_nothing_that_was_made_of_the_one_before(tmp_path):
         KNOWN,
         LEARNED,
     ]
+    (tmp_path / "model").mkdir()
+    made.append("model/calibration.safetensors")
     for name in [*made, "decision.json", *(f"steps/{stem}.json" for stem in stems)]:
         (tmp_path / name).write_text("{}")
     space.forget_other_fits(inputs[0])
     assert all((tmp_path / name).exists() for name in made)
     space.forget_other_fits(inputs[1])
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["decision.json", "steps"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["decision.json", "model", "steps"]
 
 
 def test_a_corrected_manifest_of_labels_outlives_the_next_fit(tmp_path):

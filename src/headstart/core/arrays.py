@@ -87,6 +87,12 @@ def check_safetensors(path: Path) -> bool:
     return True
 
 
+def checksum_in(path: Path) -> str:
+    """The checksum that a file holds, which `check_safetensors` compares with its content; empty where it holds none."""
+    with path.open("rb") as stream:
+        return known_checksum(stream.read(END)) or ""
+
+
 def known_checksum(head: Buffer) -> str | None:
     """The checksum that the first bytes of a file hold; None where they hold none."""
     begins = len(head) >= END and bytes(head[LENGTH_BYTES:BEGIN]) == BEFORE

@@ -17,7 +17,8 @@ from scipy.special import softmax
 from headstart.backbones.engines.choice import calibration_folder
 from headstart.backbones.extractor import Extractor
 from headstart.backbones.saved import extractor_in
-from headstart.core.arrays import read_arrays, write_arrays
+from headstart.core.arrays import checksum_in, read_arrays, write_arrays
+from headstart.core.checksums import checksum_of
 from headstart.core.errors import DamagedError, DataError, PretrainedError
 from headstart.core.parsing import json_in
 from headstart.core.predictions import Predictions, mean_of
@@ -38,6 +39,7 @@ NO_DETECTOR = (
 AGAIN = "Give the command that made it again: it fits what is missing."
 HEAD_FILE = "head.safetensors"
 DETECTOR_FILE = "detector.safetensors"
+NETWORK = "network"
 OLD_DETECTOR_FILE = "acquaintance.safetensors"
 """Where earlier versions wrote the detector."""
 
@@ -54,6 +56,8 @@ class Card(Record):
         shares: How much its own and each partner's probabilities count.
         corrects: Whether there is a base.
         has_detector: Whether there is a novelty detector.
+        checksums: Those of the files beside it, by their paths, and the hash of the network's weights. A kill while a model takes
+            the place of another leaves files of both, which these tell apart.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (renamed("remembers", "has_detector"),)
@@ -66,6 +70,7 @@ class Card(Record):
     shares: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
     corrects: bool = False
     has_detector: bool = False
+    checksums: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,7 @@ class Model:
             corrects=self.base is not None,
             has_detector=self.novelty_detector is not None,
         )
+        card = card.model_copy(update={"checksums": _checksums_of(folder, card) | {NETWORK: self.backbone.weights_hash}})
         write_atomically(folder / "model.json", card.to_json())
 
     @classmethod
@@ -227,6 +233,7 @@ class Model:
             for place in range(card.partners)
         )
         base = cls._load_member(folder, "base", "the model that it corrects", card.classes, read) if card.corrects else None
+        _check_same_model(folder, card, backbone)
         return cls(backbone, head, card.temperature, card.classes, partners, card.shares, base, detector)
 
     @classmethod
@@ -247,6 +254,25 @@ def _card_in(folder: Path) -> Card:
         if len(card.shares) not in (0, card.partners + 1):
             raise ValueError(f"{len(card.shares)} shares for {card.partners + 1} members")
     return card
+
+
+def _checksums_of(folder: Path, card: Card) -> dict[str, str]:
+    """The checksums of the files of a model beside its card, by their paths."""
+    arrays = [HEAD_FILE, *([DETECTOR_FILE] if card.has_detector else [])]
+    members = [*(["base"] if card.corrects else []), *(f"partners/{place}" for place in range(card.partners))]
+    cards = {f"{name}/model.json": checksum_of((folder / name / "model.json").read_bytes()) for name in members}
+    return {name: checksum_in(folder / name) for name in arrays} | cards
+
+
+def _check_same_model(folder: Path, card: Card, backbone: Extractor) -> None:
+    """Refuse a model of which a part is that of another; one of an earlier version does not tell."""
+    if not card.checksums:
+        return
+    with _naming(folder, "model.json"):
+        found = _checksums_of(folder, card) | {NETWORK: backbone.weights_hash}
+        other = next((name for name, checksum in found.items() if card.checksums.get(name) != checksum), None)
+        if other is not None:
+            raise ValueError(f"{other} is of another model than model.json")
 
 
 def _parts_in(folder: Path, card: Card, backbone: Extractor) -> tuple[Head, NoveltyDetector | None]:

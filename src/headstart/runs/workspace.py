@@ -160,6 +160,7 @@ class Workspace:
         for name in self._written_manifests():
             if self._is_replaceable(name):
                 self.path(name).unlink(missing_ok=True)
+        (self.model_folder / CALIBRATION).unlink(missing_ok=True)
         for path in others:
             path.unlink()
 
@@ -254,7 +255,7 @@ class Workspace:
         values = self.run.environment
         if values:
             values[PEAK_MEMORY] = max(peak_bytes(), values.get(PEAK_MEMORY) or 0)
-            write_atomically(self.path(ENVIRONMENT), json.dumps(values, indent=2))
+            write_atomically(self.path(ENVIRONMENT), json_text(values))
 
     def write_failure(self, sentence: str) -> None:
         """Write why training broke down."""
