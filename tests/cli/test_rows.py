@@ -106,3 +106,12 @@ def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ExportError) as caught:
         write_rows(tmp_path / "out.xlsx", ROWS)
     assert str(caught.value) == f'{tmp_path / "out.xlsx"} ends in ".xlsx". Choose one of .csv, .parquet, .jsonl.'
+
+
+def test_a_name_that_is_no_text_is_written_as_its_bytes_or_escaped(tmp_path):
+    rows = [{"path": "bad\udcff.png", "label": "cat", "probability": 1.0, "probs": {"cat": 1.0}}]
+    for ending in ("csv", "jsonl", "parquet"):
+        write_rows(tmp_path / f"out.{ending}", rows)
+    assert b"\nbad\xff.png,cat," in (tmp_path / "out.csv").read_bytes()
+    assert json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8")) == rows[0]
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist()[0]["path"] == "bad\\udcff.png"

@@ -188,3 +188,9 @@ def test_a_field_name_of_several_lines_is_told_in_one() -> None:
     with pytest.raises(PlanError) as caught:
         Inner.from_dict({"a\r\nb": 1}, "file")
     assert str(caught.value) == "file: a\\r\\nb is not a field."
+
+
+def test_a_name_that_is_no_text_comes_back_from_json():
+    given = Outer(name="bad\udcff.png", inner=Inner(rate=float("inf")))
+    assert Outer.from_json(given.to_json().encode().decode()) == given
+    assert Outer.from_json(Outer(name="漢", inner=Inner(rate=float("-inf"))).to_json()).inner.rate == float("-inf")

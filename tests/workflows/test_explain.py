@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,13 @@ def test_the_command_prints_areas_and_names_files_that_cannot_be_read(run, heads
     assert shown.code == 0
     assert "red" in shown.out
     assert " red" in shown.out
+
+
+def test_a_file_whose_name_is_no_text_is_explained_and_predicted(run, headstart_command):
+    odd = os.fsdecode(b"new/bad\xff.png")
+    Path("new/red/0.png").rename(odd)
+    (found,) = headstart.explain(run, odd, num=0).explanations
+    assert Explained.read(Path("own/explained/explained.json")).explanations == (found,)
+    assert Path(found.overlay).is_file()
+    assert headstart_command("predict", "own", odd, "--out", "rows.csv").code == 0
+    assert b"new/bad\xff.png,red," in Path("rows.csv").read_bytes()

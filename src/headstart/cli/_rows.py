@@ -60,13 +60,14 @@ def check_format(path: Path) -> str:
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], raw: bool = False) -> None:
     """Write the rows of `headstart.predict` in the format that the file's name says.
 
-    In CSV a quote stands before what a spreadsheet would compute, unless it is to be `raw`.
+    In CSV a quote stands before what a spreadsheet would compute, unless it is to be `raw`. Names of files that are no text are
+    the bytes that they are in CSV, and escaped in the others.
     """
     from headstart.core.records import write_atomically
 
     suffix = check_format(path)
     if suffix == ".jsonl":
-        write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_atomically(path, "".join(printable_json(json.dumps(row, ensure_ascii=False)) + "\n" for row in rows))
     else:
         write_atomically(path, _as_csv(rows, raw) if suffix == ".csv" else _as_parquet(rows))
 
@@ -124,5 +125,10 @@ def _as_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
 
     columns, flat = _flat(rows)
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({name: [row.get(name) for row in flat] for name in columns}), sink)
+    pq.write_table(pa.table({name: [_as_text(row.get(name)) for row in flat] for name in columns}), sink)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def _as_text(value: Any) -> Any:
+    """A cell for Parquet, whose texts are UTF-8."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import OTHER_CONTENT, DamagedError, PlanError
+from headstart.core.printable import printable_json
 
 MOST_BYTES = 2**27
 """Of a JSON file: two thousand times the largest record of a run on 60,000 images. Chosen, not measured."""
@@ -106,7 +107,12 @@ def _json_values(text: str | bytes, where: str) -> Any:
 def json_text(values: dict[str, Any]) -> str:
     """The values as indented JSON text, behind the checksum by which `json_from` knows them."""
     plain = json.loads(json.dumps(values))
-    return json.dumps({KEY: checksum_of_values(plain), **plain}, indent=2, ensure_ascii=False)
+    return json_document({KEY: checksum_of_values(plain), **plain})
+
+
+def json_document(values: Any) -> str:
+    """The values as indented JSON text, unprintable characters and bytes of names that are no text as escapes."""
+    return printable_json(json.dumps(values, indent=2, ensure_ascii=False))
 
 
 def json_line(values: dict[str, Any]) -> str:

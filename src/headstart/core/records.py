@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import ExportError, PlanError, did_you_mean
-from headstart.core.parsing import json_from, text_in, toml_from
+from headstart.core.parsing import json_document, json_from, text_in, toml_from
 from headstart.core.printable import on_one_line
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
@@ -70,9 +70,9 @@ class Record(BaseModel):
 
     def to_json(self) -> str:
         """The record as indented JSON text, behind its checksum."""
-        values = json.loads(self.model_dump_json())
+        values = json.loads(json.dumps(self.to_dict()), parse_constant=str)  # pydantic's own JSON refuses surrogates
         written = {"format": 1 + len(self.migrations)} if self.migrations else {}
-        return json.dumps({KEY: checksum_of_values(written | values), **written, **values}, indent=2, ensure_ascii=False)
+        return json_document({KEY: checksum_of_values(written | values), **written, **values})
 
     def to_toml(self) -> str:
         """The record as TOML text; absent values are left out, as TOML has no null."""
@@ -172,10 +172,12 @@ def fingerprint_of(value: Any) -> str:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write text (UTF-8) or bytes so that a reader, or a restart after a kill, sees the old content or the new, never a part.
 
-    The folder is created. An ExportError says that the place cannot be written or the disk is full.
+    Names of files that are no text are written as the bytes that they are. The folder is created.
+
+    An ExportError says that the place cannot be written or the disk is full.
     """
     with atomic_file(path) as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
+from headstart.core.parsing import json_document
 from headstart.core.progress import note, stage
 from headstart.core.records import Record, write_atomically
 from headstart.core.stopping import Stopper, interruptible, stoppable
@@ -91,7 +91,7 @@ def _finished(task: OutputTask, workspace: Workspace, decision: OutputDecision, 
     with stage("evaluating"):
         _evaluate(task, workspace, model, chosen)
     run = OutputRun.load(workspace.folder)
-    write_atomically(workspace.path(RESULT), json.dumps(run.result, indent=2, ensure_ascii=False))
+    write_atomically(workspace.path(RESULT), json_document(run.result))
     note(decision.sentence)
     return run
 

@@ -28,7 +28,7 @@ from headstart.core.folders import cache_folder
 from headstart.core.key_files import write_keys
 from headstart.core.launched import check_connected
 from headstart.core.memory import peak_bytes
-from headstart.core.parsing import json_in, json_table_in, json_text
+from headstart.core.parsing import json_document, json_in, json_table_in, json_text
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, holds_anything, write_atomically
 from headstart.core.steps import Steps
@@ -324,7 +324,7 @@ class Workspace:
     def write_result(self) -> Run:
         """Write what `--json` prints; the run comes back."""
         run = self.run
-        write_atomically(self.path(RESULT), json.dumps(run.result, indent=2, ensure_ascii=False))
+        write_atomically(self.path(RESULT), json_document(run.result))
         return run
 
     def write_label_manifest(self, text: str) -> str:
