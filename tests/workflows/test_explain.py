@@ -127,3 +127,20 @@ def test_a_file_whose_name_is_no_text_is_explained_and_predicted(run, headstart_
     assert Path(found.overlay).is_file()
     assert headstart_command("predict", "own", odd, "--out", "rows.csv").code == 0
     assert b"new/bad\xff.png,red," in Path("rows.csv").read_bytes()
+
+
+def test_copies_count_once_and_are_no_evidence_for_themselves(run):
+    Path("copies").mkdir()
+    for number in range(6):
+        Path(f"copies/{number}.png").write_bytes(Path("learned/red/3.png").read_bytes())
+    found = headstart.explain(run, "copies")
+    assert found.sentence.startswith(("On 1 of 1 ", "On 0 of 1 "))
+    assert len({(one.deletion_area, one.random_areas) for one in found.explanations}) == 1
+    for one in found.explanations:
+        assert len(one.nearest) == 5
+        assert "learned/red/3.png" not in [near.name for near in one.nearest]
+
+
+def test_a_map_beats_random_ones_below_their_median():
+    assert explanation(0.4, 0.1, 0.5, 0.5).beats_random  # the mean is 0.37
+    assert not explanation(0.4, 0.3, 0.3, 0.9).beats_random  # the mean is 0.5

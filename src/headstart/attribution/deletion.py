@@ -18,7 +18,8 @@ GRID = 14
 STEPS = 8
 """Shares of the cells that are replaced, evenly spaced from none to all. Chosen, not measured."""
 RANDOM_MAPS = 5
-"""Random maps of a picture, whose mean a map is compared with. Chosen, not measured."""
+"""Random maps of a picture, whose median a map is compared with: an odd number, so that a random map too is below it on half of
+the pictures. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class DeletionCurves:
 
     @property
     def beats_random(self) -> list[bool]:
-        """Whether each map has a smaller area than its random maps have on average."""
-        return list(map(bool, self.areas < self.random_areas.mean(axis=1)))
+        """Whether each map has a smaller area than the median of its random maps."""
+        return list(map(bool, self.areas < np.median(self.random_areas, axis=1)))
 
 
 def deletion_curves(
@@ -64,7 +65,8 @@ def deletion_curves(
     """The probability of a class as pictures are replaced cell by cell, in the order of their maps and of random maps.
 
     Random maps have independent values at as many places as the maps, brought to the cells in the same way, so that what they
-    replace hangs together as much. The replacement is that of `pictures`.
+    replace hangs together as much. They are drawn for each picture by its content key: the same whatever other pictures there
+    are, and independent of theirs. The replacement is that of `pictures`.
 
     Args:
         model: What predicts.
@@ -83,9 +85,11 @@ def deletion_curves(
     Differs: cells of a 14 x 14 grid instead of pixels; they become what `pictures.fill` says instead of gray or noise.
     """
     num, places = len(pictures), maps.shape[1]
-    drawn = generator_for(seed, "deletion", places).random((num, num_random, places, places))
+    keys = [pictures.keys[source] for source in pictures.sources]
+    drawn = np.stack([generator_for(seed, "deletion", places, key).random((num_random, places, places)) for key in keys])
     every = np.concatenate([np.asarray(maps, np.float64)[:, None], drawn], axis=1).reshape(-1, places, places)
-    ranks = _ranks(resized_maps(every, GRID), generator_for(seed, "deletion ties")).reshape(num, num_random + 1, GRID, GRID)
+    ties = [generator_for(seed, "deletion ties", key).random((num_random + 1, GRID**2)) for key in keys]
+    ranks = _ranks(resized_maps(every, GRID), np.concatenate(ties)).reshape(num, num_random + 1, GRID, GRID)
     shares = np.linspace(0.0, 1.0, steps)
     between = ranks[:, :, None] < np.rint(shares[1:-1] * GRID**2)[:, None, None]  # [picture, map, step, row, column]
     ends = np.stack([np.zeros((GRID, GRID), bool), np.ones((GRID, GRID), bool)])
@@ -99,8 +103,8 @@ def deletion_curves(
     return DeletionCurves(shares, curves[:, 0], curves[:, 1:])
 
 
-def _ranks(maps: Floats, generator: np.random.Generator) -> Integers:
+def _ranks(maps: Floats, lots: Floats) -> Integers:
     """The place of each cell in the order of its map, the highest value first, int64 [map, row, column]; ties by lot."""
     flat = maps.reshape(len(maps), -1)
-    order = np.lexsort((generator.random(flat.shape), -flat), axis=1)
+    order = np.lexsort((lots, -flat), axis=1)
     return np.asarray(np.argsort(order, axis=1).reshape(maps.shape), np.int64)

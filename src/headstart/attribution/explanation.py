@@ -32,6 +32,7 @@ class Explanation(Record):
         random_areas: Those of random maps of the same resolution.
         nearest: The training images that add most to the score of the class, or the most similar; none where not at hand.
         overlay: The file with the map over the picture; empty where none was written.
+        content: The content key of the picture: copies have the same. Empty in files of earlier versions.
     """
 
     path: str
@@ -42,26 +43,31 @@ class Explanation(Record):
     random_areas: tuple[float, ...]
     nearest: tuple[TrainingImage, ...] = ()
     overlay: str = ""
+    content: str = ""
 
     @property
     def random_area(self) -> float:
-        """The mean area of the random maps."""
-        return float(np.mean(self.random_areas))
+        """The median area of the random maps."""
+        return float(np.median(self.random_areas))
 
     @property
     def beats_random(self) -> bool:
-        """Whether the map has a smaller area than random maps have on average."""
+        """Whether the map has a smaller area than the median of the random maps: even odds for another random map."""
         return self.deletion_area < self.random_area
 
 
 def explanations_of(
     model: Model, images: Images, labels: Integers, method: MapMethod, rows: TrainingRows | None, num_nearest: int
 ) -> tuple[Explanation, ...]:
-    """Why a model gives each image the class `labels` [image] asks about: a map with its deletion curve, and training images."""
-    pictures = maskable(model, images)
+    """Why a model gives each image the class `labels` [image] asks about: a map with its deletion curve, and training images.
+
+    Copies of an image among the training images are not named: it is no evidence for itself.
+    """
+    keys = [images.content_key(row) for row in range(len(images))]
+    pictures = maskable(model, images, keys=keys)
     maps = method.maps(model, pictures, labels)
     curves = deletion_curves(model, pictures, labels, maps)
-    near = [[]] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest + 1)]
+    near = [[]] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest, without=keys)]
     return tuple(
         Explanation(
             path=images.name(row),
@@ -70,7 +76,8 @@ def explanations_of(
             map=tuple(tuple(round(float(value), 5) for value in line) for line in maps[row]),
             deletion_area=float(curves.areas[row]),
             random_areas=tuple(map(float, curves.random_areas[row])),
-            nearest=tuple(one for one in near[row] if one.name != images.name(row))[:num_nearest],
+            nearest=tuple(near[row]),
+            content=keys[row],
         )
         for row in range(len(images))
     )
@@ -79,10 +86,11 @@ def explanations_of(
 def verdict_on_maps(made: Sequence[Explanation]) -> str:
     """Whether maps name what the model needs better than chance does, in one sentence.
 
-    A one-sided sign test at 0.05 of whether more than half of the maps have a smaller area under their deletion curve than random
-    maps; five pictures are the fewest that can tell.
+    A one-sided sign test at 0.05 of whether more than half of the maps have a smaller area under their deletion curve than the
+    median of random maps; copies of a picture count once, and five pictures are the fewest that can tell.
     """
-    num, better = len(made), sum(one.beats_random for one in made)
+    single = {one.content or place: one for place, one in reversed(list(enumerate(made)))}.values()
+    num, better = len(single), sum(one.beats_random for one in single)
     told = f"On {better} of {num} pictures the probability falls sooner by the map than by random maps"
     if num and binomtest(better, num, alternative="greater").pvalue <= LEVEL:
         return f"{told}: the maps name places that the model needs."

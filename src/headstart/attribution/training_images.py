@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -61,11 +62,14 @@ class TrainingRows:
     rows: Floats = field(repr=False)
     dual: Floats | None = field(repr=False)
 
-    def nearest(self, images: Images, labels: Integers, num: int) -> list[tuple[Integers, list[TrainingImage]]]:
+    def nearest(
+        self, images: Images, labels: Integers, num: int, without: Sequence[str] = ()
+    ) -> list[tuple[Integers, list[TrainingImage]]]:
         """For each image the rows of `num` training images that speak for its class `labels`, int64 [image], and what they add.
 
         Of those that are similar to it, with a positive kernel, the ones that add most to the score: those of other classes that
-        are its opposite are left out. Where the head is no sum over training images, the most similar ones.
+        are its opposite are left out. Where the head is no sum over training images, the most similar ones. `without` may have a
+        content key for each image: training images of that content are not named for it.
 
         Reference: Yeh, Kim, Yen & Ravikumar, "Representer point selection for explaining deep neural networks", NeurIPS 2018,
             eq. 2 and theorem 3.1: a score is the sum over training images of -(loss gradient) / (2 penalty n) times the kernel.
@@ -77,6 +81,9 @@ class TrainingRows:
         asked = _inputs(self.model, self.representation, features_of(shown, self.model.backbone)) - self.center
         cosines = unit_rows(asked) @ unit_rows(self.rows).T
         kernel = np.asarray(asked @ self.rows.T, np.float64)
+        if len(without):
+            own = np.array(without)[:, None] == np.array(self.images.content_keys)
+            cosines = np.where(own, -np.inf, cosines)
         return [self._of(cosines[row], kernel[row], int(label), num) for row, label in enumerate(labels)]
 
     def _of(self, cosines: Floats, kernel: Floats, label: int, num: int) -> tuple[Integers, list[TrainingImage]]:
@@ -84,7 +91,7 @@ class TrainingRows:
         if self.dual is not None:
             added = self.dual[:, label] * kernel
             shares = added / max(float(np.abs(added).sum()), 1e-300)
-            ranked = np.where(kernel > 0, shares, -np.inf)
+            ranked = np.where((kernel > 0) & np.isfinite(cosines), shares, -np.inf)
         rows = np.argsort(-ranked, kind="stable")[:num]
         rows = rows[np.isfinite(ranked[rows])]
         return rows, [
