@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 import headstart
-from headstart.attribution.explanation import Explanation, verdict_on_maps
+from headstart.attribution.explanation import Explanation, explanations_of, verdict_on_maps
 from headstart.core.errors import DataError, PlanError
+from headstart.workflows import explain as workflow
 from headstart.workflows.explain import BY_CONTRIBUTION, Explained
 
 
@@ -144,3 +145,42 @@ def test_copies_count_once_and_are_no_evidence_for_themselves(run):
 def test_a_map_beats_random_ones_below_their_median():
     assert explanation(0.4, 0.1, 0.5, 0.5).beats_random  # the mean is 0.37
     assert not explanation(0.4, 0.3, 0.3, 0.9).beats_random  # the mean is 0.5
+
+
+def test_pictures_are_explained_and_written_block_by_block(run, monkeypatch, capsys):
+    whole = headstart.explain(run, "new", num=2)
+    monkeypatch.delenv("HEADSTART_QUIET", raising=False)
+    monkeypatch.setattr(workflow, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(workflow, "LITTLE_SECONDS", 0.0)
+    assert headstart.explain(run, "new", num=2) == whole
+    assert "Explaining 6 pictures: less than a minute." in capsys.readouterr().err
+    blocks = []
+
+    def stopped(model, images, *rest):
+        if blocks:
+            raise KeyboardInterrupt
+        blocks.append(len(images))
+        return explanations_of(model, images, *rest)
+
+    monkeypatch.setattr(workflow, "explanations_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        headstart.explain(run, "new", num=2, out="part")
+    assert blocks == [4]
+    kept = Explained.read(Path("part/explained.json")).explanations
+    assert [one.path for one in kept] == [one.path for one in whole.explanations[:4]]
+    assert len(list(Path("part").glob("*.png"))) == 4
+
+
+def test_overlays_of_before_are_replaced_and_other_files_stay(run):
+    odd = f"new/{'a b' * 60}.png"
+    Path("new/red/0.png").rename(odd)
+    first = headstart.explain(run, [odd, "new/red"], num=0, out="mine").explanations
+    assert Path(first[0].overlay).name == f"1-{('a_b' * 60)[:40]}.png"
+    Path("mine/own.png").write_bytes(b"another's")
+    (second,) = headstart.explain(run, "new/blue/1.png", num=0, out="mine").explanations
+    assert sorted(path.name for path in Path("mine").iterdir()) == ["1-1.png", "explained.json", "own.png"]
+    assert Path(second.overlay).name == "1-1.png"
+    Path("mine/explained.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(PlanError, match=r"^mine.explained\.json: run is missing\."):
+        headstart.explain(run, "new/blue/1.png", num=0, out="mine")
+    assert Path("mine/1-1.png").exists()

@@ -10,6 +10,7 @@ from scipy.special import logit
 from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.images import Images, ImageSet
 from headstart.data.masked import Fill, MaskedImages
+from headstart.features.extract import seconds_an_image
 from headstart.features.store.transient import transient_features
 from headstart.methods.model import Model
 
@@ -23,6 +24,11 @@ LEAST = 1e-9
 def sides_of(model: Model) -> tuple[int, ...]:
     """The sides at which its networks take pictures."""
     return tuple(sorted({backbone.transform.pixels for backbone in model.backbones}))
+
+
+def seconds_of(model: Model) -> float:
+    """Predicted seconds that a model takes for one picture, by all of its networks."""
+    return sum(seconds_an_image(backbone) for backbone in model.backbones)
 
 
 def maskable(model: Model, images: Images, fill: Fill = FILL, keys: Sequence[str] | None = None) -> MaskedImages:

@@ -22,6 +22,11 @@ RANDOM_MAPS = 5
 the pictures. Chosen, not measured."""
 
 
+def passes_of_deletion(steps: int = STEPS, num_random: int = RANDOM_MAPS) -> int:
+    """How often a picture passes the network for its curves: the ends are shared by all of them."""
+    return (steps - 2) * (num_random + 1) + 2
+
+
 @dataclass(frozen=True)
 class DeletionCurves:
     """How the probability of a class falls as a picture is replaced cell by cell, in the order of a map and of random maps.

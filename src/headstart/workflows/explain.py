@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from headstart.attribution.class_scores import probs_of
+from headstart.attribution.class_scores import probs_of, seconds_of
+from headstart.attribution.deletion import passes_of_deletion
 from headstart.attribution.explanation import Explanation, explanations_of, verdict_on_maps
 from headstart.attribution.maps import MAPS
 from headstart.attribution.overlay import overlay
@@ -16,7 +18,7 @@ from headstart.attribution.training_images import TrainingRows, training_rows
 from headstart.backbones.catalog import provider_of
 from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, PlanError, did_you_mean
-from headstart.core.progress import stage
+from headstart.core.progress import about, note, stage, status
 from headstart.core.records import Record, write_atomically
 from headstart.core.types import Integers
 from headstart.data.given_images import AnyImages, given_images, pictures_of
@@ -30,6 +32,15 @@ from headstart.workflows.arguments import AnyRun
 from headstart.workflows.new_images import readable_images
 
 FILE = "explained.json"
+BLOCK_ROWS = 16
+"""Pictures that are explained at a time and written then: bounds memory, and what is lost when the work is interrupted. Chosen,
+not measured."""
+LITTLE_SECONDS = 10.0
+"""Work that is predicted to take no longer is not announced."""
+UNSAFE = re.compile(r"[^\w.-]+")
+"""What names of overlays have a line in place of: spaces, controls and bytes that are no text."""
+MOST_LETTERS = 40
+"""Of a picture's name in that of its overlay: 160 bytes at most, where file systems allow 255."""
 MOST_EXAMPLES = 2_000
 """Training images that are compared, evenly spaced. Bounds time and memory. Chosen, not measured."""
 MOST_PIXELS = 512
@@ -76,7 +87,7 @@ def explain(
     model needs, this area is smaller than for random maps. `num` training images are named: those that add most to the score of
     the class where it is a sum over training images, as for ridge, kernel ridge and logistic regression, else the most similar
     ones. Writes the maps over their pictures as PNG files, and `explained.json`, into `out`, by default `explained/` in the run's
-    folder.
+    folder, in place of those that were written there before; as they are done, so that an interruption leaves the first ones.
     """
     if num < 0:
         raise PlanError(f"num = {num}: name 0 training images or more.")
@@ -89,26 +100,49 @@ def explain(
     if unmet:
         raise PlanError(unmet)
     readable, unreadable = readable_images(pictures_of(given_images(images)))
+    if label is not None and label not in model.classes:
+        raise PlanError(f'label = "{label}" is no class.{did_you_mean(label, model.classes)} Known: {", ".join(model.classes)}.')
+    folder = Path(out) if out else run.folder / EXPLAINED
+    earlier = _earlier_overlays(folder)
+    seconds = len(readable) * (method.passes + passes_of_deletion()) * seconds_of(model)
+    if seconds > LITTLE_SECONDS:
+        note(f"Explaining {len(readable)} pictures: {about(seconds)}.")
     with stage("explaining"):
         rows = _training_rows(run, model) if num else None
-        labels = _labels(model, readable, label)
-        made = explanations_of(model, readable, labels, method, rows, num)
-    folder = Path(out) if out else run.folder / EXPLAINED
-    made = _written(made, readable, folder)
-    found = Explained(
-        run=str(run.folder), by=by, sentence=verdict_on_maps(made), nearest=_said_of(run, rows, num), explanations=made,
-        unreadable=unreadable, folder=str(folder),
-    )  # fmt: skip
-    write_atomically(folder / FILE, found.to_json())
+        found = Explained(
+            run=str(run.folder), by=by, sentence="", nearest=_said_of(run, rows, num), explanations=(), unreadable=unreadable,
+            folder=str(folder),
+        )  # fmt: skip
+        for start in range(0, len(readable), BLOCK_ROWS):
+            block = readable.take(np.arange(start, min(start + BLOCK_ROWS, len(readable))))
+            with status(f"explained {start} of {len(readable)} pictures"):
+                made = explanations_of(model, block, _labels(model, block, label), method, rows, num)
+            for path in earlier if start == 0 else ():
+                path.unlink(missing_ok=True)
+            found = _with_block(found, _written(made, block, folder, start + 1))
     return found
+
+
+def _with_block(found: Explained, made: tuple[Explanation, ...]) -> Explained:
+    """What was found so far, with the next pictures, written."""
+    every = (*found.explanations, *made)
+    more = found.model_copy(update={"explanations": every, "sentence": verdict_on_maps(every)})
+    write_atomically(Path(found.folder) / FILE, more.to_json())
+    return more
+
+
+def _earlier_overlays(folder: Path) -> list[Path]:
+    """The overlays that were written into a folder before, as its `explained.json` lists them."""
+    if not (folder / FILE).exists():
+        return []
+    listed = [Path(one.overlay).name for one in Explained.read(folder / FILE).explanations]
+    return [folder / name for name in listed if name.endswith(".png")]
 
 
 def _labels(model: Model, images: Images, label: str | None) -> Integers:
     """The class that each image is asked about, int64 [image]: the predicted one, unless one is named."""
     if label is None:
         return np.asarray(probs_of(model, images).argmax(axis=1))
-    if label not in model.classes:
-        raise PlanError(f'label = "{label}" is no class.{did_you_mean(label, model.classes)} Known: {", ".join(model.classes)}.')
     return np.full(len(images), model.classes.index(label), np.int64)
 
 
@@ -127,11 +161,12 @@ def _said_of(run: Run, rows: TrainingRows | None, num: int) -> str:
     return BY_SIMILARITY if rows.dual is None else BY_CONTRIBUTION
 
 
-def _written(made: tuple[Explanation, ...], images: Images, folder: Path) -> tuple[Explanation, ...]:
-    """The explanations with the files of their overlays."""
+def _written(made: tuple[Explanation, ...], images: Images, folder: Path, first: int) -> tuple[Explanation, ...]:
+    """The explanations with the files of their overlays, numbered from `first`."""
     found = []
     for row, one in enumerate(made):
-        path = folder / f"{row + 1}-{Path(one.path).stem or 'image'}.png"
+        stem = UNSAFE.sub("_", Path(one.path).stem)[:MOST_LETTERS] or "image"
+        path = folder / f"{first + row}-{stem}.png"
         stream = io.BytesIO()
         overlay(_shown(images.read(row)), np.array(one.map)).save(stream, "PNG", optimize=True)
         write_atomically(path, stream.getvalue())

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.attribution.deletion import RANDOM_MAPS, STEPS
+from headstart.attribution.class_scores import seconds_of
+from headstart.attribution.deletion import passes_of_deletion
 from headstart.attribution.explanation import ExplainedMistakes, explanations_of
-from headstart.attribution.maps.rise import NUM_MASKS, RISE
+from headstart.attribution.maps.rise import RISE
 from headstart.attribution.training_images import training_rows
 from headstart.backbones.catalog import provider_of
 from headstart.core.progress import stage
@@ -18,7 +19,6 @@ from headstart.core.types import Integers
 from headstart.data.images import Images
 from headstart.data.joined import JoinedImages
 from headstart.data.task import Task
-from headstart.features.extract import seconds_an_image
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
 from headstart.report.pictures import confident_mistakes
@@ -31,7 +31,7 @@ MOST_MISTAKES = 8
 NUM_NEAREST = 3
 MOST_EXAMPLES = 2_000
 """Training images that are compared, evenly spaced. Bounds time and memory. Chosen, not measured."""
-PREDICTIONS = NUM_MASKS + (STEPS - 2) * (RANDOM_MAPS + 1) + 2
+PREDICTIONS = RISE.passes + passes_of_deletion()
 """Of variants of one picture."""
 
 
@@ -83,11 +83,6 @@ def _asked(model: Model) -> Model:
     if not model.partners or PREDICTIONS * seconds_of(model) * MOST_MISTAKES <= MOST_SECONDS:
         return model
     return min((replace(model, partners=(), shares=()), *model.partners), key=seconds_of)
-
-
-def seconds_of(model: Model) -> float:
-    """Predicted seconds that a model takes for one picture, by all of its networks."""
-    return sum(seconds_an_image(backbone) for backbone in model.backbones)
 
 
 def _images_named(names: list[str], task: Task) -> tuple[Images, Integers]:

@@ -16,10 +16,12 @@ class MapMethod(ABC):
     Attributes:
         title: What a table calls it.
         idea: What a high value means, in one sentence.
+        passes: How often a picture passes the network, a way back counted as two.
     """
 
     title: ClassVar[str]
     idea: ClassVar[str]
+    passes: ClassVar[int]
 
     @abstractmethod
     def unmet(self, model: Model) -> str:

@@ -36,6 +36,7 @@ class RISE(MapMethod):
 
     title: ClassVar[str] = "RISE"
     idea: ClassVar[str] = "how much higher the probability of the class is where a part is shown than where it is covered"
+    passes: ClassVar[int] = NUM_MASKS
 
     def unmet(self, model: Model) -> str:
         return ""
