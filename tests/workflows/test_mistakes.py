@@ -35,7 +35,7 @@ def test_a_run_has_maps_of_its_most_confident_mistakes(data):
     for one in found.explanations:
         row = predictions.names.index(one.path)
         assert one.label == predictions.classes[predictions.predicted[row]] != predictions.classes[predictions.labels[row]]
-        assert len(one.random_areas) == 5
+        assert len(one.random_areas) == workflow.RANDOM_MAPS
         assert one.path not in [near.name for near in one.nearest]
         assert [near.contribution for near in one.nearest] == sorted((near.contribution for near in one.nearest), reverse=True)
     report = Path("own/report.html").read_text(encoding="utf-8")
@@ -50,16 +50,28 @@ def test_what_would_take_too_long_is_left_out_and_said_to_be(data, monkeypatch):
     monkeypatch.setattr(workflow, "seconds_of", lambda model: 0.1)
     found = headstart.fit(data, method="ridge", pretrained="pixels", out="own").explained_mistakes
     assert found.explanations == ()
-    assert found.sentence == "Maps of mistakes were left out: one takes about 14 s here. `headstart explain` makes them."
-    assert language_named("zh").sentence(found.sentence).startswith("未制作错误的归因图：在此机器上每张约需 14 秒")
+    assert found.sentence == "Maps of mistakes were left out: one takes about 7 s here. `headstart explain` makes them."
+    assert language_named("zh").sentence(found.sentence).startswith("未制作错误的归因图：在此机器上每张约需 7 秒")
     assert found.sentence in Path("own/report.html").read_text(encoding="utf-8").replace("<code>", "`").replace("</code>", "`")
 
 
 def test_as_many_as_there_is_time_for_are_explained(data, monkeypatch):
-    monkeypatch.setattr(workflow, "seconds_of", lambda model: workflow.MOST_SECONDS / workflow.PREDICTIONS / 2.5)
+    monkeypatch.setattr(workflow, "seconds_of", lambda model: 2.9 / workflow.PREDICTIONS / 2.5)
     found = headstart.fit(data, method="ridge", pretrained="pixels", out="own").explained_mistakes
     assert len(found.explanations) == 2
     assert ExplainedMistakes.from_json(found.to_json()) == found
+
+
+def test_training_images_that_take_too_long_are_not_compared_and_their_time_counts(data, monkeypatch):
+    monkeypatch.setattr(workflow, "seconds_of", lambda model: 0.9 / workflow.PREDICTIONS)
+    monkeypatch.setattr(workflow, "seconds_of_comparing", lambda model, learned: 1.4)
+    found = headstart.fit(data, method="ridge", pretrained="pixels", out="own").explained_mistakes
+    assert len(found.explanations) == 1
+    assert all(one.nearest for one in found.explanations)
+    monkeypatch.setattr(workflow, "seconds_of_comparing", lambda model, learned: 1.6)
+    found = headstart.fit(data, method="ridge", pretrained="pixels", out="other").explained_mistakes
+    assert len(found.explanations) == 3
+    assert not any(one.nearest for one in found.explanations)
 
 
 def test_of_an_ensemble_that_takes_long_the_cheapest_member_is_asked(data, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from headstart.attribution.class_scores import maskable
-from headstart.attribution.deletion import deletion_curves
+from headstart.attribution.deletion import RANDOM_MAPS, STEPS, deletion_curves
 from headstart.attribution.maps.base import MapMethod
 from headstart.attribution.training_images import TrainingImage, TrainingRows
 from headstart.core.records import Record
@@ -57,7 +57,15 @@ class Explanation(Record):
 
 
 def explanations_of(
-    model: Model, images: Images, labels: Integers, method: MapMethod, rows: TrainingRows | None, num_nearest: int
+    model: Model,
+    images: Images,
+    labels: Integers,
+    method: MapMethod,
+    rows: TrainingRows | None,
+    num_nearest: int,
+    *,
+    steps: int = STEPS,
+    num_random: int = RANDOM_MAPS,
 ) -> tuple[Explanation, ...]:
     """Why a model gives each image the class `labels` [image] asks about: a map with its deletion curve, and training images.
 
@@ -66,7 +74,7 @@ def explanations_of(
     keys = [images.content_key(row) for row in range(len(images))]
     pictures = maskable(model, images, keys=keys)
     maps = method.maps(model, pictures, labels)
-    curves = deletion_curves(model, pictures, labels, maps)
+    curves = deletion_curves(model, pictures, labels, maps, steps=steps, num_random=num_random)
     near = [[]] * len(images) if rows is None else [found for _, found in rows.nearest(images, labels, num_nearest, without=keys)]
     return tuple(
         Explanation(

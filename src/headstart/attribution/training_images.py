@@ -112,7 +112,7 @@ def training_rows(model: Model, images: ImageSet) -> TrainingRows:
     kernel ridge do, or of cross-entropy, as logistic regression and fine-tuning do. The loss is the one whose values give the
     head's scores again; where neither does, there are none.
     """
-    member = _weightiest(model)
+    member = compared_member(model)
     features = features_of(images, member.backbone)
     representation = None if isinstance(member.head, SolvedHead) else Representation.fitted(features, "stages")
     inputs = _inputs(member, representation, features)
@@ -122,7 +122,8 @@ def training_rows(model: Model, images: ImageSet) -> TrainingRows:
     return TrainingRows(images, member, representation, center, rows, dual)
 
 
-def _weightiest(model: Model) -> Model:
+def compared_member(model: Model) -> Model:
+    """The member of an ensemble whose training images are named: the one that counts most."""
     members = (model, *model.partners)
     return members[int(np.argmax(model.shares))] if model.shares else model
 

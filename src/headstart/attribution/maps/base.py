@@ -16,12 +16,15 @@ class MapMethod(ABC):
     Attributes:
         title: What a table calls it.
         idea: What a high value means, in one sentence.
-        passes: How often a picture passes the network, a way back counted as two.
     """
 
     title: ClassVar[str]
     idea: ClassVar[str]
-    passes: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def passes(self) -> int:
+        """How often a picture passes the network, a way back counted as two."""
 
     @abstractmethod
     def unmet(self, model: Model) -> str:

@@ -35,7 +35,10 @@ class GradCAM(MapMethod):
 
     title: ClassVar[str] = "Grad-CAM"
     idea: ClassVar[str] = "how much the network's last map at a place raises the log-odds of the class"
-    passes: ClassVar[int] = 3
+
+    @property
+    def passes(self) -> int:
+        return 3
 
     def unmet(self, model: Model) -> str:
         from headstart.attribution.gradients import why_no_gradient  # noqa: PLC0415

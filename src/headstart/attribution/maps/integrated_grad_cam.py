@@ -42,7 +42,10 @@ class IntegratedGradCAM(MapMethod):
 
     title: ClassVar[str] = "Integrated Grad-CAM"
     idea: ClassVar[str] = "how much a place of the network's map adds to the log-odds of the class"
-    passes: ClassVar[int] = 3 * (2 + STEPS)
+
+    @property
+    def passes(self) -> int:
+        return 3 * (2 + STEPS)
 
     def unmet(self, model: Model) -> str:
         from headstart.attribution.gradients import why_no_gradient  # noqa: PLC0415

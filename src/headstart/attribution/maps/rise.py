@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -20,10 +21,14 @@ NUM_MASKS = 100
 
 
 @final
+@dataclass(frozen=True)
 class RISE(MapMethod):
     """Replaces random halves of 7 x 7 places, a hundred times, and compares the probability with a place and without it.
 
     A place counts by what it adds beside others, so that two parts that say the same both count.
+
+    Attributes:
+        num_masks: Halves that are replaced, an even number; fewer take less time and leave more noise.
 
     Needs: nothing but predictions, so that any model has such maps.
     Helps: as its order is the one in which replaced places lower the probability soonest; see `benchmarks/deletion_curves.py`.
@@ -34,15 +39,19 @@ class RISE(MapMethod):
         black; the mean without a place is subtracted, so that maps have a zero.
     """
 
+    num_masks: int = NUM_MASKS
     title: ClassVar[str] = "RISE"
     idea: ClassVar[str] = "how much higher the probability of the class is where a part is shown than where it is covered"
-    passes: ClassVar[int] = NUM_MASKS
+
+    @property
+    def passes(self) -> int:
+        return self.num_masks
 
     def unmet(self, model: Model) -> str:
         return ""
 
     def maps(self, model: Model, pictures: MaskedImages, labels: Integers) -> Floats:
-        num, hidden = len(pictures), random_halves(NUM_MASKS)
+        num, hidden = len(pictures), random_halves(self.num_masks)
         variants = pictures.masked(np.repeat(np.arange(num), len(hidden)), np.tile(hidden, (num, 1, 1)))
         probs = probs_of(model, variants)
         chosen = probs[np.arange(len(probs)), np.repeat(labels, len(hidden))].reshape(num, -1)
