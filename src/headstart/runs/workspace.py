@@ -249,10 +249,10 @@ class Workspace:
     def write_peak_memory(self) -> None:
         """Add to the versions and hardware the most memory that this process has had, or an earlier one that worked on the run.
 
-        Nothing where they were not written, as in a run that extends another one.
+        Nothing where they were not written, as in a run that extends another one, or where the run has ended already.
         """
         values = self.run.environment
-        if values:
+        if values and not (PEAK_MEMORY in values and self.path(REPORT).exists()):
             values[PEAK_MEMORY] = max(peak_bytes(), values.get(PEAK_MEMORY) or 0)
             write_atomically(self.path(ENVIRONMENT), json_text(values))
 
