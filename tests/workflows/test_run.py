@@ -158,7 +158,17 @@ def test_a_second_run_on_the_same_data_takes_over_what_the_first_one_fitted(vect
     monkeypatch.setattr(ranking_module, "scores_of", None)
     second = outcome(run(vectors, minutes=1, out=tmp_path / "second").folder)
     assert second[:2] == first[:2]
-    assert second[2] == {"first": 1, "inspect": 1, "rank": 1, "decide": 1, "chosen": 1, "fit": 1, "evaluate": 1, "labels": 1}
+    assert second[2] == {
+        "first": 1,
+        "inspect": 1,
+        "rank": 1,
+        "decide": 1,
+        "chosen": 1,
+        "fit": 1,
+        "evaluate": 1,
+        "labels": 1,
+        "mistakes": 1,
+    }
 
 
 def test_a_copy_of_the_data_elsewhere_takes_over_folds_under_its_own_names(vectors, finished, tmp_path, monkeypatch):
