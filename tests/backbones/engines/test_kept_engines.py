@@ -100,7 +100,7 @@ def test_a_damaged_graph_is_deleted_and_made_again(caplog: pytest.LogCaptureFixt
         path.write_bytes(damaged)
         assert kept_engine("openvino-float32", program.content_key) is None
         assert not path.exists()
-    assert caplog.messages[-1] == f"{path} is damaged and is made again."
+    assert caplog.messages[-1] == f"{path} is damaged (its SHA-256 is not that of its content) and is made again."
     assert _equal(_outputs(_made()[1]), expected)
     assert path.exists()
 
