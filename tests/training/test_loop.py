@@ -170,7 +170,7 @@ def test_a_fit_writes_its_history_and_a_finished_one_is_used_again_but_not_with_
     assert steps == list(range(1, 24))
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == steps
-    assert all(set(line) == {"step", "attempt", "lr", "seconds", "losses"} for line in lines)
+    assert all(set(line) == {"checksum", "step", "attempt", "lr", "seconds", "losses"} for line in lines)
     assert lines[-1]["losses"]["cross_entropy"] < lines[0]["losses"]["cross_entropy"]
     assert [line["lr"] for line in lines[:2]] == pytest.approx([1.5e-3, 3e-3])
     assert _same(train(new_learner(), streams, _killing(losses, 0), settings, tmp_path), first)
