@@ -12,6 +12,7 @@ from headstart.data.images import ArrayImages, ImageSet
 from headstart.data.task import Task
 from headstart.planning.candidate import Candidate
 from headstart.planning.cross_validation import CrossValidated, combined
+from headstart.planning.deciding import chosen as module
 from headstart.planning.deciding.chosen import evaluate_chosen, evaluation_of_chosen, pool_on
 from headstart.planning.plan import Plan
 
@@ -69,6 +70,13 @@ def test_a_later_choice_of_the_same_plan_among_more_is_judged_anew(task, tmp_pat
     among, _ = evaluation_of_chosen(task, plan_of(chosen), Steps(tmp_path))
     assert "BBC-CV" not in alone.protocol
     assert "BBC-CV" in among.protocol
+
+
+def test_the_same_choice_is_judged_once(task, tmp_path, monkeypatch):
+    among = [validated("one", 1.0), validated("seven", 1.1)]
+    evaluate_chosen(task, among, among[1], plan_of(among[1]), Steps(tmp_path))
+    monkeypatch.setattr(module, "evaluation_out_of_fold", None)
+    evaluate_chosen(task, among, among[1], plan_of(among[1]), Steps(tmp_path))
 
 
 def test_where_a_test_judges_nothing_is_kept(task, tmp_path):

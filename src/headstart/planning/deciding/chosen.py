@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from headstart.core.checksums import checksum_of
 from headstart.core.evaluation import Evaluation
 from headstart.core.predictions import Predictions
-from headstart.core.records import Record
+from headstart.core.records import Record, fingerprint_of
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.data.task import Task
@@ -25,9 +28,15 @@ READ_BY_FIT = ("pretrained", "weights", "input_pixels", "method", "training", "m
 
 
 class ChosenStep(Record):
-    """The evaluation of what a plan makes; the out-of-fold predictions lie beside it."""
+    """The evaluation of what a plan makes; the out-of-fold predictions lie beside it.
+
+    Attributes:
+        evaluation: Of the candidate that was chosen.
+        among: A fingerprint of what it was chosen among; empty where an earlier version wrote it.
+    """
 
     evaluation: Evaluation
+    among: str = ""
 
 
 def evaluate_chosen(
@@ -42,7 +51,7 @@ def evaluate_chosen(
 
     The choice that is made again is the one by log loss: of an ensemble, at most so many members and their weights, else of the
     best candidate. Nothing is kept where a sealed test judges, or no row could be held out. What an earlier decision kept for the
-    same plan is replaced: it was chosen among others.
+    same plan is replaced where it was chosen among others.
     """
     predictions = chosen.predictions
     if task.test is not None or predictions is None:
@@ -59,10 +68,21 @@ def evaluate_chosen(
 
         folder.mkdir(parents=True, exist_ok=True)
         predictions.write(folder / PREDICTIONS)
-        return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select if pool else None, draws, plan.fitted_to))
+        evaluation = evaluation_out_of_fold(predictions, select if pool else None, draws, plan.fitted_to)
+        return ChosenStep(evaluation=evaluation, among=among)
 
-    steps.forget((STEP,), _inputs(task, plan))
-    steps.run(STEP, _inputs(task, plan), ChosenStep, make)
+    among = _fingerprint_of_choice(validated, chosen, plan, most_members)
+    steps.run(STEP, _inputs(task, plan), ChosenStep, make, lambda found, _: found.among == among)
+
+
+def _fingerprint_of_choice(validated: Sequence[CrossValidated], chosen: CrossValidated, plan: Plan, most_members: int) -> str:
+    """Changes with all that the evaluation of a choice depends on."""
+    probs = [
+        None if one.predictions is None else checksum_of(np.ascontiguousarray(one.predictions.probs).tobytes())
+        for one in (chosen, *validated)
+    ]
+    candidates = [one.candidate.essentials for one in (chosen, *validated)]
+    return fingerprint_of([candidates, probs, most_members, plan.fitted_to])
 
 
 def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluation, Predictions] | None:
