@@ -138,7 +138,7 @@ def test_what_is_worked_around_is_found(folder):
         "ignored-columns": (
             "warning",
             "Columns of manifest.csv that mean nothing here are ignored (2).",
-            {"count": 2, "columns": ["note", "spilt"], "known": ["path", "label", "split", "group", "domain"]},
+            {"count": 2, "columns": ["note", "spilt"], "known": ["path", "label", "split", "group", "domain", "target"]},
             '"spilt": Did you mean "split"?',
         ),
         "repeated-rows": (
