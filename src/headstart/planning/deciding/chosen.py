@@ -72,7 +72,7 @@ def evaluate_chosen(
         return ChosenStep(evaluation=evaluation, among=among)
 
     among = _fingerprint_of_choice(validated, chosen, plan, most_members)
-    steps.run(STEP, _inputs(task, plan), ChosenStep, make, lambda found, _: found.among == among)
+    steps.run(STEP, _inputs(task, plan), ChosenStep, make, lambda found, folder: found.among == among and _is_whole(folder))
 
 
 def _fingerprint_of_choice(validated: Sequence[CrossValidated], chosen: CrossValidated, plan: Plan, most_members: int) -> str:
@@ -88,7 +88,7 @@ def _fingerprint_of_choice(validated: Sequence[CrossValidated], chosen: CrossVal
 def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluation, Predictions] | None:
     """What `evaluate_chosen` kept for a plan; None where its candidate was not chosen among others in these steps."""
     found = steps.found(STEP, _inputs(task, plan), ChosenStep)
-    return None if found is None else (found[0].evaluation, Predictions.read(found[1] / PREDICTIONS))
+    return (found[0].evaluation, Predictions.read(found[1] / PREDICTIONS)) if found and _is_whole(found[1]) else None
 
 
 def is_sound(task: Task, plan: Plan, steps: Steps) -> bool:
@@ -96,7 +96,7 @@ def is_sound(task: Task, plan: Plan, steps: Steps) -> bool:
     if not steps.has(STEP, _inputs(task, plan)):
         return True
     found = steps.found(STEP, _inputs(task, plan), ChosenStep)
-    return found is not None and (found[1] / PREDICTIONS).exists()
+    return found is not None and _is_whole(found[1])
 
 
 def pool_on(validated: Sequence[CrossValidated], predictions: Predictions) -> Pool | None:
@@ -104,6 +104,11 @@ def pool_on(validated: Sequence[CrossValidated], predictions: Predictions) -> Po
     names = predictions.names
     pool = Pool.of([found for one in validated if not one.members and (found := one.on_rows(names)) is not None])
     return pool if pool is not None and len(pool.candidates) > 1 else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the predictions lie in the folder of a step; one that somebody emptied has none."""
+    return (folder / PREDICTIONS).exists()
 
 
 def _inputs(task: Task, plan: Plan) -> dict[str, Any]:
