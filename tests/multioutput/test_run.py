@@ -115,7 +115,7 @@ def test_verbs_for_classes_refuse_such_runs_and_data_in_one_sentence(runs, vecto
     folder = runs["numbers"].folder
     sentence = (
         f"{folder} is a run of several labels an image, or of numbers, and one of classes is wanted. `predict`, `evaluate`, "
-        "`report`, `export` and `serve` take such runs."
+        "`report`, `export`, `verify` and `serve` take such runs."
     )
     place = vectors["numbers"]
     for call in (
@@ -125,7 +125,6 @@ def test_verbs_for_classes_refuse_such_runs_and_data_in_one_sentence(runs, vecto
         lambda: headstart.watch(folder, place),
         lambda: headstart.stress(folder),
         lambda: headstart.push(folder, folder / "repository"),
-        lambda: headstart.verify(folder),
         lambda: headstart.track(folder, "tensorboard"),
         lambda: headstart.Run.load(folder),
     ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.machine import this_machine
+from headstart.backbones.extractor import Extractor
 from headstart.core.exported import Export
 from headstart.core.language import Language, spoken
 from headstart.core.printable import printable
@@ -114,8 +116,8 @@ def facts_of(run: Run, task: Task | None) -> dict[str, Any]:
         "learned": learned_from(whole),
         "plain": in_plain_words(run),
         "embedded": not provider_of(run.model.backbone.card).takes_pictures,
-        "networks": _networks(run),
-        "data_licenses": data_licenses(run),
+        "networks": started_from(unique_networks(run.model)),
+        "data_licenses": data_licenses(run.task_summary.name, run.task_summary.place, run.plan.sources),
         "stress": run.stress,
         "corruptions": [(title_of(one.name), one.accuracy) for one in run.stress.means] if run.stress else [],
         "methods": methods_of(run),
@@ -152,12 +154,20 @@ def learned_from(task: TaskSummary) -> str:
     return ", and ".join(found)
 
 
-def data_licenses(run: Run) -> list[tuple[str, str]]:
-    """The name of each set of pictures that was learned from, with its license as far as built-in sets know theirs."""
+def data_licenses(name: str, place: str, sources: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """The name of each set of pictures that was learned from, with its license as far as built-in sets know theirs.
+
+    Args:
+        name: Of the task.
+        place: Where its pictures lie.
+        sources: The places of its sources.
+
+    Returns:
+        Names and licenses.
+    """
     known = built_in_licenses()
-    task, sources = run.task_summary, run.plan.sources
-    rows = [(task.name, known.get(task.place, UNKNOWN_LICENSE)), *((place, known[place]) for place in sources if place in known)]
-    others = [("other domains", UNKNOWN_LICENSE)] if any(place not in known for place in sources) else []
+    rows = [(name, known.get(place, UNKNOWN_LICENSE)), *((one, known[one]) for one in sources if one in known)]
+    others = [("other domains", UNKNOWN_LICENSE)] if any(one not in known for one in sources) else []
     return list(dict.fromkeys([*rows, *others]))
 
 
@@ -167,10 +177,10 @@ def metrics_in_order(run: Run) -> list[tuple[str, Any]]:
     return [(name, found[name]) for name in all_metrics() if name in found]
 
 
-def _networks(run: Run) -> list[dict[str, Any]]:
-    """Each network of the model once: its name, side, start, and the license of the weights it started from."""
+def started_from(networks: Iterable[Extractor]) -> list[dict[str, Any]]:
+    """Each network of a model once: its name, side, start, and the license of the weights it started from."""
     rows = []
-    for one in unique_networks(run.model):
+    for one in networks:
         start, license_of = f"weights learned from {one.card.source}", one.card.license
         if one.card.num_parameters == 0:
             start, license_of = "no weights: the picture itself", "none"

@@ -18,9 +18,9 @@ from headstart.core.progress import stage
 from headstart.core.types import UNLABELED, Floats
 from headstart.data.images import ImageSet
 from headstart.export.bundle import as_export_errors, indented, put_in_place, write_graph
-from headstart.export.card import rendered
 from headstart.export.formats import FORMATS
 from headstart.export.formats.base import INPUT
+from headstart.export.outputs_card import outputs_bundle_card
 from headstart.export.parity import (
     BATCH,
     LARGEST_DIFFERENCES,
@@ -33,9 +33,8 @@ from headstart.export.parity import (
 )
 from headstart.export.script import predict_script
 from headstart.multioutput.graph import OutputGraph
-from headstart.multioutput.metrics import metrics_for
 from headstart.multioutput.model import OutputModel
-from headstart.multioutput.reading import read_outputs
+from headstart.multioutput.origin import unchanged_task_of_outputs
 from headstart.multioutput.run import OutputRun
 from headstart.multioutput.task import OutputTask
 from headstart.runs.manifest import write_sums
@@ -69,7 +68,7 @@ def export_outputs(run: OutputRun, to: str, precision: str, out: Path, *, archiv
         raise DataError(
             f"{run.folder} was fitted on feature vectors, and a bundle takes pictures. Export a run that was fitted on pictures."
         )
-    task = _unchanged_task(run)
+    task = unchanged_task_of_outputs(run)
     with put_in_place(out, archive) as folder:
         with stage("writing the graph"), as_export_errors(to, folder):
             graph = OutputGraph(model)
@@ -81,22 +80,9 @@ def export_outputs(run: OutputRun, to: str, precision: str, out: Path, *, archiv
         _check(parity, precision)
         size = sum(file.stat().st_size for file in folder.glob("model.*"))
         made = Export(folder=str(out), format=to, precision=precision, model_bytes=size, parity=parity)
-        facts = {"task": run.summary, "evaluation": run.evaluation, "metrics": metrics_for(run.summary.kind), "kind": kind}
-        page = rendered("outputs.md.j2", made=made, parity=parity, are_labels=model.kind.noun == "labels", **facts)
-        (folder / "README.md").write_text(page, encoding="utf-8")
+        (folder / "README.md").write_text(outputs_bundle_card(run, made, kind), encoding="utf-8")
         write_sums(folder)
     return made
-
-
-def _unchanged_task(run: OutputRun) -> OutputTask:
-    """The task of a run, read again; a `DataError` where it cannot be or has changed."""
-    summary = run.summary
-    if not summary.place:
-        raise DataError(f"The data of {run.folder} lay in memory, and pictures are compared. Run on files to export.")
-    task = read_outputs(summary.place, summary.seed, numbers=summary.column, test=summary.test_share)
-    if task.fingerprint != summary.task_fingerprint:
-        raise DataError(f"{summary.place} has changed since {run.folder} was made. Restore the data, or run again.")
-    return task
 
 
 def _write_about(folder: Path, model: OutputModel, graph: OutputGraph, to: str, precision: str) -> None:

@@ -17,9 +17,7 @@ from headstart.multioutput.metrics.micro_f1 import MicroF1
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputEvaluation, OutputRow
-from headstart.multioutput.task import OutputTask
-
-OUT_OF_FOLD = "out of fold"
+from headstart.multioutput.task import OutputSummary, OutputTask
 
 
 def predictions_of(model: OutputModel, images: ImageSet, targets: Floats) -> OutputPredictions:
@@ -55,19 +53,21 @@ def out_of_fold_predictions(task: OutputTask, chosen: ValidatedOutputs) -> Outpu
     return replace(made, low=low, high=high)
 
 
-def evaluated_on(model: OutputModel, predictions: OutputPredictions, known: Floats, name: str) -> OutputEvaluation:
-    """The evaluation of predictions of other data; `known` are targets of the run [sample, output], `name` that of the data."""
+def evaluated_on(model: OutputModel, predictions: OutputPredictions, summary: OutputSummary, name: str) -> OutputEvaluation:
+    """The evaluation of predictions of other data of that name; the summary is that of the run."""
     protocol = f"{len(predictions):,} labeled images of {name}, intervals by a bootstrap over groups of images."
-    return evaluated(model, predictions, known, name, protocol)
+    return evaluated(model, predictions, summary, name, protocol)
 
 
-def evaluated(model: OutputModel, predictions: OutputPredictions, known: Floats, split: str, protocol: str) -> OutputEvaluation:
+def evaluated(
+    model: OutputModel, predictions: OutputPredictions, summary: OutputSummary, split: str, protocol: str
+) -> OutputEvaluation:
     """The evaluation of those predictions.
 
     Args:
         model: Whose predictions they are.
         predictions: What it said.
-        known: Targets, [sample, output], that tell what is best said without images.
+        summary: Of the task that it learned, which tells what is best said without images.
         split: What was evaluated.
         protocol: How, in one sentence.
 
@@ -75,9 +75,9 @@ def evaluated(model: OutputModel, predictions: OutputPredictions, known: Floats,
         The evaluation.
     """
     kind, name = model.kind, model.kind.name()
-    values, scaling = kind.constant(known), kind.scaling(known)
-    constant = predictions.with_constant(values, kind.thresholds(np.tile(values, (len(known), 1)), known))
-    own, other = (kind.row_losses(one.values, one.targets, scaling) for one in (predictions, constant))
+    without = kind.without_images(summary.counts, summary.num_labeled, model.link)
+    constant = predictions.with_constant(without.values, without.thresholds)
+    own, other = (kind.row_losses(one.values, one.targets, without.scaling) for one in (predictions, constant))
     return OutputEvaluation(
         kind=name,
         split=split,

@@ -10,10 +10,11 @@ from headstart.core.parsing import json_document
 from headstart.core.progress import note, stage
 from headstart.core.records import Record, write_atomically
 from headstart.core.stopping import Stopper, interruptible, stoppable
+from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.features.prediction_engine import settle_prediction_engine
 from headstart.multioutput.cross_validation import ValidatedOutputs
 from headstart.multioutput.deciding import decide_outputs
-from headstart.multioutput.evaluating import OUT_OF_FOLD, evaluated, out_of_fold_predictions, predictions_of
+from headstart.multioutput.evaluating import evaluated, out_of_fold_predictions, predictions_of
 from headstart.multioutput.fitting import fitted_outputs
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.records import OutputDecision
@@ -59,6 +60,7 @@ def run_outputs(
     if holds_outputs(workspace.folder) and workspace.path(RESULT).exists():
         return OutputRun.load(workspace.folder)
     with workspace.noted(), interruptible(stopper := Stopper()):
+        workspace.write_environment()
         _write(workspace, task.summary(), Findings(findings=task.findings))
         with stoppable(stopper):
             ranking = _ranked(task, cards, request, workspace)
@@ -90,6 +92,9 @@ def _finished(task: OutputTask, workspace: Workspace, decision: OutputDecision, 
         model.save(workspace.path(MODEL))
     with stage("evaluating"):
         _evaluate(task, workspace, model, chosen)
+    workspace.write_learned(task.images.labeled.content_keys)
+    workspace.write_drops()
+    workspace.write_peak_memory()
     run = OutputRun.load(workspace.folder)
     write_atomically(workspace.path(RESULT), json_document(run.result))
     note(decision.sentence)
@@ -109,7 +114,7 @@ def _evaluate(task: OutputTask, workspace: Workspace, model: OutputModel, chosen
             f"{CHOSEN_ON_THEM}"
         )
     predictions.write(workspace.path(TEST_PREDICTIONS))
-    _write(workspace, evaluated(model, predictions, task.targets, split, protocol))
+    _write(workspace, evaluated(model, predictions, task.summary(), split, protocol))
 
 
 def _write(workspace: Workspace, *records: Record) -> None:

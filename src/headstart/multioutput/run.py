@@ -13,13 +13,16 @@ from headstart.core.prediction_rows import PredictionRows
 from headstart.core.records import Record
 from headstart.core.verbs import public
 from headstart.data.given_images import GivenImages
+from headstart.multioutput.candidate import OutputCandidate
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputDecision, OutputEvaluation
 from headstart.multioutput.task import OutputSummary
 from headstart.planning.ranking.ranking import Ranking
+from headstart.runs.manifest import Manifest
 from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import RunFolder, holds_outputs
+from headstart.runs.verification import Verification
 from headstart.runs.workspace import RESULT
 
 Kind = TypeVar("Kind", bound=Record)
@@ -29,6 +32,7 @@ FILES: dict[type[Record], str] = {
     Ranking: "ranking.json",
     OutputDecision: "decision.json",
     OutputEvaluation: "evaluation.json",
+    Manifest: "manifest.json",
 }
 """The file of each record."""
 
@@ -59,6 +63,11 @@ class OutputRun(RunFolder):
     def evaluate(self, data: str | Path | None = None) -> OutputEvaluation:
         """Its evaluation, or that of its model on other labeled data; see `headstart.evaluate`."""
         found: OutputEvaluation = public("evaluate")(self, data)
+        return found
+
+    def verify(self, data: str | Path | None = None) -> Verification:
+        """Whether it is what its manifest says; see `headstart.verify`."""
+        found: Verification = public("verify")(self, data)
         return found
 
     def _read(self, kind: type[Kind]) -> Kind | None:
@@ -96,6 +105,16 @@ class OutputRun(RunFolder):
         """What reading noticed."""
         found = self._read(Findings)
         return () if found is None else found.findings
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it used; None in a run that has not ended, and in those of earlier versions."""
+        return self._read(Manifest)
+
+    @property
+    def candidate(self) -> OutputCandidate | None:
+        """What was fitted; None where a decision of an earlier version does not name it."""
+        return next((one.candidate for one in self.decision.results if one.name == self.decision.chosen), None)
 
     @cached_property
     def model(self) -> OutputModel:

@@ -15,6 +15,7 @@ from headstart.data.task import Task
 from headstart.planning.plan import Plan
 from headstart.runs.manifest import Manifest, UsedImages, UsedWeights, images_in
 from headstart.runs.run import Run
+from headstart.runs.run_folder import RunFolder
 
 PACKAGES = ("headstart", "torch", "timm", "numpy", "scikit-learn", "scipy", "pillow", "safetensors")
 """Those that numbers, weights and pixels go through, beside the engines."""
@@ -27,17 +28,37 @@ def versions_now() -> dict[str, str]:
 
 
 def manifest_of(run: Run, images: UsedImages) -> Manifest:
-    """What a run used, without the hashes of its files. Where it noted its versions at its beginning, these are meant."""
-    noted = run.environment
+    """What a run used, without the hashes of its files."""
+    plan, task = run.plan.content_fingerprint(), run.task_summary.task_fingerprint
+    return manifest_by(run, images, seed=run.plan.seed, plan=plan, task=task, weights=used_weights(run.plan))
+
+
+def manifest_by(
+    run: RunFolder, images: UsedImages, *, seed: int, plan: str, task: str, weights: tuple[UsedWeights, ...]
+) -> Manifest:
+    """What a run of whatever kind used. Where it noted its versions at its beginning, these are meant.
+
+    Args:
+        run: The run.
+        images: All that it read.
+        seed: Of splits, folds and training.
+        plan: Fingerprint of what was fitted.
+        task: Fingerprint of images, labels and splits.
+        weights: What its networks started from.
+
+    Returns:
+        The manifest, without the hashes of its files.
+    """
+    noted = Run(run.folder).environment
     versions = {"python": noted["python"], **noted["packages"]} if noted else versions_now()
     return Manifest(
-        seed=run.plan.seed,
-        plan=run.plan.content_fingerprint(),
-        task=run.task_summary.task_fingerprint,
+        seed=seed,
+        plan=plan,
+        task=task,
         places=images.places,
         num_images=len(images.rows),
         versions=versions,
-        weights=used_weights(run.plan),
+        weights=weights,
     )
 
 
@@ -47,10 +68,11 @@ def used_weights(plan: Plan) -> tuple[UsedWeights, ...]:
     sides: list[int | None] = [member.input_pixels for member in members]
     sides += [None] * (len(plan.networks) - len(sides))
     used = ((name, weights, pixels) for (name, weights), pixels in zip(plan.networks, sides, strict=True))
-    return tuple(_used(name, weights, pixels, plan.seed) for name, weights, pixels in dict.fromkeys(used))
+    return tuple(used_by_network(name, weights, pixels, plan.seed) for name, weights, pixels in dict.fromkeys(used))
 
 
-def _used(name: str, weights: str, pixels: int | None, seed: int) -> UsedWeights:
+def used_by_network(name: str, weights: str, pixels: int | None, seed: int) -> UsedWeights:
+    """What a network starts from, with its hash where it is on this machine."""
     known = weights_hash_of(name, weights, pixels, seed)
     if known is None:
         return UsedWeights(name=name, weights=weights, input_pixels=pixels)

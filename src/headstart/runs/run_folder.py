@@ -33,5 +33,5 @@ def check_of_classes(folder: Path) -> None:
     if holds_outputs(folder):
         raise DataError(
             f"{folder} is a run of several labels an image, or of numbers, and one of classes is wanted. `predict`, `evaluate`, "
-            "`report`, `export` and `serve` take such runs."
+            "`report`, `export`, `verify` and `serve` take such runs."
         )

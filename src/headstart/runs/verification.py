@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from headstart.core.progress import progress
 from headstart.core.records import Record
 from headstart.runs.manifest import Manifest, hash_of_file
-from headstart.runs.origin import task_of
 from headstart.runs.provenance import versions_now, weights_hash_of
-from headstart.runs.run import Run
+from headstart.runs.run_folder import RunFolder
 
 LABELS = "labels and splits"
 CHANGED_FILE = "{name}: is not as the run wrote it. Restore it from a copy, or fit the run anew."
@@ -87,7 +86,11 @@ class Verification(Record):
         return f"All {looked_at:,} files, images, weights and versions are as the run left them.{unchecked}"
 
 
-def verified_files(run: Run, manifest: Manifest) -> VerifiedKind:
+UNCHECKED_LABELS = VerifiedKind(name=LABELS, num=1, num_checked=0)
+"""Of data that cannot be read as the run read them."""
+
+
+def verified_files(run: RunFolder, manifest: Manifest) -> VerifiedKind:
     """Each file of the run's folder that the manifest names."""
 
     def found() -> Iterator[Mismatch]:
@@ -103,12 +106,9 @@ def verified_files(run: Run, manifest: Manifest) -> VerifiedKind:
     return _kind("files", len(manifest.files), found())
 
 
-def verified_labels(run: Run, *, can_be_read: bool) -> VerifiedKind:
-    """Whether the run's data, read again, give the same images, labels and splits; not checked where they cannot be read so."""
-    if not can_be_read:
-        return VerifiedKind(name=LABELS, num=1, num_checked=0)
-    name = run.plan.data
-    found = [] if task_of(run) else [Mismatch(name=name, sentence=CHANGED_LABELS.format(name=name))]
+def verified_labels(place: str, is_same: Callable[[], bool]) -> VerifiedKind:
+    """Whether the run's data, which `is_same` reads again and compares, give the same images, labels and splits."""
+    found = [] if is_same() else [Mismatch(name=place, sentence=CHANGED_LABELS.format(name=place))]
     return _kind(LABELS, 1, found)
 
 

@@ -44,7 +44,7 @@ from headstart.planning.plan import Plan
 from headstart.runs.calibrated import FILE as CALIBRATION
 from headstart.runs.in_progress import forget_in, noted_in
 from headstart.runs.manifest import IMAGES, Manifest, UsedImages, lines_of_images
-from headstart.runs.provenance import manifest_of, versions_now
+from headstart.runs.provenance import versions_now
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
@@ -357,10 +357,10 @@ class Workspace:
         write_atomically(self.path(CARD), text)
         self.vouch_for(CARD)
 
-    def write_manifest(self, images: UsedImages) -> None:
+    def write_manifest(self, images: UsedImages, manifest: Manifest) -> None:
         """Write what the run used, and the hash of each of its files as they are now; only the report comes later."""
         write_atomically(self.path(IMAGES), lines_of_images(images.rows))
-        self.write(manifest_of(self.run, images).with_files(self.folder))
+        self.write(manifest.with_files(self.folder))
 
     def vouch_for(self, *names: str) -> None:
         """Let the manifest of a finished run have the hashes of these files, which a later command wrote; others stay."""

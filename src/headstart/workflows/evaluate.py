@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from headstart.backbones.label_contamination import labels_learned_in
 from headstart.core.arguments import checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.evaluation import Evaluation
@@ -23,16 +22,12 @@ from headstart.evaluation import protocols
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.evaluation.slice_report import with_slices
 from headstart.multioutput.records import OutputEvaluation
+from headstart.runs.learned_images import learned_warning
 from headstart.runs.origin import check_classes
 from headstart.runs.run import Run
 from headstart.runs.run_folder import holds_outputs
 from headstart.workflows.arguments import AnyRun, Data, folder_given
 from headstart.workflows.outputs import evaluate_outputs
-
-LEARNED = (
-    "The model has learned from {learned:,} of these {count:,} images, and looks better on them than it is: `headstart evaluate "
-    "{folder}` says how good it is on new ones."
-)
 
 
 @checked
@@ -97,20 +92,9 @@ def images_to_evaluate(run: Run, data: Data) -> GivenSet:
 
 def _warning(run: Run, images: ImageSet, *, in_place: bool) -> str:
     """That the model has learned from some of the images; empty where it has not."""
-    own = run.evaluation is not None and run.evaluation.split == OUT_OF_FOLD and run.predictions
-    learned = _num_learned(run, images, own.names, in_place=in_place) if own else 0
-    return LEARNED.format(learned=learned, count=len(images), folder=run.folder) if learned else ""
-
-
-def _num_learned(run: Run, images: ImageSet, names: Sequence[str], *, in_place: bool) -> int:
-    """How many of the images the model has learned from, by their content where that was kept, and by their names.
-
-    Names of pictures in memory, such as "frame[3]", tell nothing: those of another frame have the same ones.
-    """
-    own = frozenset(names) if images.images.stamps() is not None or (in_place and run.plan.data) else frozenset()
-    keys = labels_learned_in(run.folder)
-    contents = images.content_keys if keys else ("",) * len(images)
-    return sum(images.images.name(row) in own or key in keys for row, key in enumerate(contents))
+    if run.evaluation is None or run.evaluation.split != OUT_OF_FOLD or run.predictions is None:
+        return ""
+    return learned_warning(run.folder, images, run.predictions.names, in_place=in_place and bool(run.plan.data))
 
 
 def _labels(names: Sequence[str], classes: tuple[str, ...], place: str) -> Integers:

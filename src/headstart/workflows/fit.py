@@ -45,7 +45,7 @@ from headstart.planning.unlabeled_audit import audited
 from headstart.report.html import report_html
 from headstart.runs.manifest import UsedImages
 from headstart.runs.origin import task_of
-from headstart.runs.provenance import images_of
+from headstart.runs.provenance import images_of, manifest_of
 from headstart.runs.run import Findings, Run
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
@@ -154,7 +154,7 @@ def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
     workspace.write_peak_memory()
     run = workspace.write_result()
     workspace.write_card(run_card(run, task))
-    workspace.write_manifest(images)
+    workspace.write_manifest(images, manifest_of(run, images))
     workspace.write_report(report_html(run, task))
     return run
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from headstart.backbones.pretrained import Names
 from headstart.core.arguments import AnyPath
+from headstart.core.dropping import noting_drops
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.prediction_rows import PredictionRows
-from headstart.core.records import write_atomically
 from headstart.core.types import UNLABELED, Integers
 from headstart.data.given_images import GivenImages
 from headstart.data.images import ImageSet
@@ -19,15 +19,20 @@ from headstart.data.outputs import MEANT
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers import read_numbers, reader_for
 from headstart.data.scan import scan
+from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
+from headstart.export.outputs_card import outputs_card
 from headstart.multioutput.evaluating import evaluated_on, predictions_of
 from headstart.multioutput.making import OutputRequest, run_outputs
+from headstart.multioutput.origin import manifest_of_outputs
 from headstart.multioutput.predicting import predict_outputs
 from headstart.multioutput.records import OutputEvaluation
 from headstart.multioutput.run import OutputRun
 from headstart.multioutput.task import OutputTask
 from headstart.report.outputs import report_values
 from headstart.report.pages import page_of
-from headstart.runs.workspace import REPORT
+from headstart.runs.learned_images import learned_warning
+from headstart.runs.provenance import images_of
+from headstart.runs.workspace import REPORT, Workspace
 from headstart.workflows.arguments import AnyRun, Data, many, place_of
 from headstart.workflows.rank import cards_named
 from headstart.workflows.task_given import refuse
@@ -56,16 +61,22 @@ def run_of_outputs(
         test=task.images.test_share,
         targets=task.fingerprint,
     )
-    run = run_outputs(task, cards_named(pretrained, task.images), request, out, minutes)
-    report_of_outputs(run)
+    with noting_drops():
+        run = run_outputs(task, cards_named(pretrained, task.images), request, out, minutes)
+        workspace = Workspace(run.folder)
+        report_of_outputs(run)
+        if run.manifest is None:
+            images = images_of(task.images)
+            workspace.write_manifest(images, manifest_of_outputs(run, images))
     return run
 
 
 def report_of_outputs(run: OutputRun) -> Path:
-    """The file of the run's report, written again."""
-    path = run.folder / REPORT
-    write_atomically(path, page_of("outputs", **report_values(run)))
-    return path
+    """The file of the run's report, written again as the model card is."""
+    workspace = Workspace(run.folder)
+    workspace.write_card(outputs_card(run))
+    workspace.write_report(page_of("outputs", **report_values(run)))
+    return workspace.path(REPORT)
 
 
 def predict_with_outputs(run: AnyRun, images: GivenImages, interval: float | None, other: dict[str, Any]) -> PredictionRows:
@@ -98,7 +109,11 @@ def evaluate_outputs(run: AnyRun, data: Data | None) -> OutputEvaluation:
     _check_known(loaded, kind.outputs_in(cells) if kind.noun == "labels" else (), raw.name)
     targets = kind.targets(cells, model.outputs)
     predictions = predictions_of(model, images, targets)
-    return evaluated_on(model, predictions, loaded.predictions.targets, raw.name)
+    evaluation = evaluated_on(model, predictions, loaded.summary, raw.name)
+    own = loaded.predictions.names if loaded.evaluation.split == OUT_OF_FOLD else ()
+    in_place = isinstance(place, str) and bool(loaded.summary.place)
+    warning = learned_warning(loaded.folder, images, own, in_place=in_place)
+    return evaluation.model_copy(update={"protocol": f"{evaluation.protocol} {warning}".rstrip()})
 
 
 def _check_known(run: OutputRun, names: tuple[str, ...], place: str) -> None:

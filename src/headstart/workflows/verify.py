@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from headstart.backbones.lineage import Lineage
@@ -12,12 +13,16 @@ from headstart.core.progress import stage
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension
+from headstart.multioutput.origin import task_of_outputs
+from headstart.multioutput.run import OutputRun
 from headstart.planning.plan import Plan
 from headstart.runs.manifest import Manifest, hash_of_file
+from headstart.runs.origin import task_of
 from headstart.runs.provenance import images_of
 from headstart.runs.run import Run, file_of
-from headstart.runs.run_folder import check_of_classes
+from headstart.runs.run_folder import holds_outputs
 from headstart.runs.verification import (
+    UNCHECKED_LABELS,
     Verification,
     VerifiedKind,
     verified_files,
@@ -48,7 +53,6 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
     data lie elsewhere now or lay in memory, those of `data`; then labels are not checked. A DataError says that the run has
     no manifest.
     """
-    check_of_classes(folder_given(run))
     run = run if isinstance(run, Run) else Run(_place(str(folder_given(run))))
     if (kind := kind_of(run.folder)) is not None and not _is_run(run):
         with stage("checking files"):
@@ -56,7 +60,8 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
         return Verification(run=str(run.folder), kind=kind.name, kinds=found)
     manifest = run.manifest
     if manifest is None:
-        raise DataError(NO_MANIFEST.format(folder=Run.load(run.folder).folder))
+        folder = run.folder if holds_outputs(run.folder) else Run.load(run.folder).folder
+        raise DataError(NO_MANIFEST.format(folder=folder))
     with stage("checking files"):
         kinds = [verified_files(run, manifest)]
         kinds.append(verified_by_checksums(run.folder / "steps", STEPS, OF_STEPS, repair=repair))
@@ -66,7 +71,8 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
         else:
             given = images_of(data) if isinstance(data, Task) else None
             kinds.append(verified_images(run, () if given else (place_of(data),), given))
-        kinds.append(verified_labels(run, can_be_read=data is None and _labels_can_be_read(manifest, kinds)))
+        can_be_read = data is None and _labels_can_be_read(manifest, kinds)
+        kinds.append(verified_labels(*_read_again(run)) if can_be_read else UNCHECKED_LABELS)
     with stage("checking weights"):
         kinds += [verified_weights(manifest), verified_versions(manifest)]
     return Verification(run=str(run.folder), manifest=hash_of_file(run.folder / file_of(Manifest)), kinds=tuple(kinds))
@@ -78,7 +84,15 @@ def _place(name: str) -> Path:
 
 
 def _is_run(run: Run) -> bool:
-    return (run.folder / file_of(Manifest)).exists() or run.finished
+    return (run.folder / file_of(Manifest)).exists() or run.finished or holds_outputs(run.folder)
+
+
+def _read_again(run: Run) -> tuple[str, Callable[[], bool]]:
+    """Where the data of a run of whatever kind lie, and what tells whether they are as they were."""
+    if holds_outputs(run.folder):
+        outputs = OutputRun.load(run)
+        return outputs.summary.place, lambda: task_of_outputs(outputs) is not None
+    return run.plan.data, lambda: task_of(run) is not None
 
 
 def _labels_can_be_read(manifest: Manifest, kinds: list[VerifiedKind]) -> bool:

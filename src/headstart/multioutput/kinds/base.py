@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,20 @@ class Link:
     def __call__(self, scores: Floats) -> Floats:
         """The line, float64 [sample, output]."""
         return np.asarray(self.slope * scores + self.offset)
+
+
+class WithoutImages(NamedTuple):
+    """What is best said without any image, by the images that were learned from.
+
+    Attributes:
+        values: float64 [output].
+        thresholds: float64 [output]: from which value on an output is said to be there; nan for numbers.
+        scaling: What a loss is measured by.
+    """
+
+    values: Floats
+    thresholds: Floats
+    scaling: Link
 
 
 class OutputKind(ABC):
@@ -106,6 +120,19 @@ class OutputKind(ABC):
     @abstractmethod
     def constant(self, targets: Floats) -> Floats:
         """What is best said without any image, float64 [output]."""
+
+    @abstractmethod
+    def without_images(self, counts: Sequence[int], num_images: int, link: Link) -> WithoutImages:
+        """What is best said without any image, by what a run keeps of the images that it learned from.
+
+        Args:
+            counts: Of labels, the images that have each; empty for numbers.
+            num_images: Images that it learned from.
+            link: That of its model.
+
+        Returns:
+            What `constant` says of the targets of these images, with thresholds and scaling.
+        """
 
     @abstractmethod
     def row_losses(self, values: Floats, targets: Floats, scaling: Link) -> Floats:

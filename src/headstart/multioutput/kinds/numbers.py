@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from headstart.core.types import Floats, Integers
-from headstart.multioutput.kinds.base import Link, OutputKind
+from headstart.multioutput.kinds.base import Link, OutputKind, WithoutImages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,6 +67,9 @@ class Numbers(OutputKind):
 
     def constant(self, targets: Floats) -> Floats:
         return np.asarray(targets.mean(axis=0))
+
+    def without_images(self, counts: Sequence[int], num_images: int, link: Link) -> WithoutImages:
+        return WithoutImages(link.offset, np.full(len(link.offset), np.nan), link)
 
     def row_losses(self, values: Floats, targets: Floats, scaling: Link) -> Floats:
         return np.asarray((((values - targets) / scaling.slope) ** 2).mean(axis=1))

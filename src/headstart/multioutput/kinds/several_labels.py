@@ -12,7 +12,7 @@ from headstart.core.types import Booleans, Floats, Integers
 from headstart.data.class_names import natural_order
 from headstart.data.outputs import labels_in
 from headstart.heads.platt_scaling import fit_platt
-from headstart.multioutput.kinds.base import Link, OutputKind
+from headstart.multioutput.kinds.base import Link, OutputKind, WithoutImages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAST_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1 in a loss."""
+HALF = Link(np.array([0.5]), np.array([0.5]))
+"""From -1 and 1 to 0 and 1."""
 
 
 @final
@@ -69,7 +71,7 @@ class SeveralLabels(OutputKind):
         return ""
 
     def scaling(self, targets: Floats) -> Link:
-        return Link(np.full(targets.shape[1], 0.5), np.full(targets.shape[1], 0.5))
+        return HALF
 
     def encoded(self, targets: Floats, scaling: Link) -> Floats:
         return np.asarray(2.0 * targets - 1.0)
@@ -90,7 +92,12 @@ class SeveralLabels(OutputKind):
         return np.asarray(expit(link(scores)))
 
     def constant(self, targets: Floats) -> Floats:
-        return np.asarray((targets.sum(axis=0) + 0.5) / (len(targets) + 1))
+        return _shares(targets.sum(axis=0), len(targets))
+
+    def without_images(self, counts: Sequence[int], num_images: int, link: Link) -> WithoutImages:
+        """The share of each class; it is said of every image or of none, and of every one its F1 is larger."""
+        shares = _shares(np.asarray(counts, np.float64), num_images)
+        return WithoutImages(shares, np.where(np.asarray(counts) > 0, shares / 2, 0.5), HALF)
 
     def row_losses(self, values: Floats, targets: Floats, scaling: Link) -> Floats:
         """Mean binary cross-entropy of the labels of an image."""
@@ -100,6 +107,10 @@ class SeveralLabels(OutputKind):
     def thresholds(self, values: Floats, targets: Floats) -> Floats:
         """The probability from which on F1 is largest, half-way to the next lower one; 0.5 for a class that no image shows."""
         return np.array([_best_threshold(values[:, one], targets[:, one] > 0) for one in range(values.shape[1])])
+
+
+def _shares(counts: Floats, num_images: int) -> Floats:
+    return np.asarray((counts + 0.5) / (num_images + 1))
 
 
 def _best_threshold(values: Floats, positive: Booleans) -> float:
