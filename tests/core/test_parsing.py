@@ -8,7 +8,18 @@ import pytest
 
 from headstart.core import parsing
 from headstart.core.errors import DamagedError, HeadstartError, PlanError
-from headstart.core.parsing import json_by_others, json_from, json_in, json_text, text_in, toml_from, toml_in
+from headstart.core.parsing import (
+    is_changed,
+    json_by_others,
+    json_from,
+    json_in,
+    json_text,
+    sealed_toml,
+    text_in,
+    toml_from,
+    toml_in,
+    written_toml_in,
+)
 from headstart.core.records import Record
 
 VALUES = {"name": "Größe", "rates": [0.1, 1e-7, 3], "inner": {"on": True, "none": None}}
@@ -130,3 +141,29 @@ NONE = {**DEEP, "no text": b"\xff", "empty": "", "digits": "9" * 5_000}
 def test_json_of_others_that_cannot_be_read_is_one_sentence(text):
     with pytest.raises(DamagedError, match=r"^a\.json(:| is damaged) .*\. Restore or delete it\.$"):
         json_by_others(text, "a.json")
+
+
+def test_a_written_plan_may_be_laid_out_anew_and_commented_but_not_changed(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text(sealed_toml('name = "Größe"\nrate = 0.30\nlarge = inf\n\n[inner]\non = true\n'), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert written_toml_in(path) == toml_in(path)
+    path.write_text("# mine\n" + text.replace("0.30", "3e-1").replace("\n\n", "\n \n"), encoding="utf-8")
+    assert written_toml_in(path)["rate"] == 0.3
+    path.write_text(text.replace("0.30", "0.31"), encoding="utf-8")
+    assert is_changed(path, toml_in(path))
+    with pytest.raises(DamagedError) as caught:
+        written_toml_in(path)
+    assert str(caught.value) == (
+        f"{path} is damaged (its checksum is not that of its content). Restore it from a copy; a plan that you want to change is "
+        "fitted from a copy elsewhere."
+    )
+    path.write_text("rate = 0.31\n", encoding="utf-8")
+    assert written_toml_in(path) == {"rate": 0.31}
+
+
+def test_a_link_to_a_device_that_never_ends_is_one_sentence(tmp_path):
+    path = tmp_path / "a.json"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(DamagedError, match=r"a\.json is damaged \(it has 1,001 bytes, and at most 1,000 are read\)"):
+        text_in(path, 1_000)

@@ -8,6 +8,7 @@ import pytest
 
 from headstart.core.errors import DamagedError
 from headstart.core.predictions import Predictions
+from headstart.core.sealed_tables import read_sealed
 
 PROBS = np.random.default_rng(0).dirichlet(np.ones(3), size=7)
 KNOWN = Predictions(tuple("abcdefg"), ("x", "y", "z"), np.array([0, 1, 2, 0, 1, -1, 2]), PROBS, PROBS[:, ::-1], np.arange(7))
@@ -59,3 +60,8 @@ def test_a_table_of_an_earlier_version_is_read_and_its_values_are_checked(tmp_pa
     pq.write_table(table.set_column(probs, "probs", [[[0.5, float("nan"), 0.5]] * 7]), path)
     with pytest.raises(DamagedError, match="probs holds 7 values that are not finite"):
         Predictions.read(path)
+
+
+def test_a_link_to_a_device_that_never_ends_holds_nothing(tmp_path):
+    (tmp_path / "a.parquet").symlink_to("/dev/zero")
+    assert read_sealed(tmp_path / "a.parquet") == b""

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from headstart.data.decoding import open_image
-from headstart.export.predicting import answers, picture_files, read_picture
+from headstart.export.predicting import answers, fault_of_bundle, picture_files, read_picture
+from headstart.runs.manifest import write_sums
 
 ABOUT = {"classes": ["dark", "light"], "pixels": 8, "unusual": 0.05}
 
@@ -71,3 +72,33 @@ def test_a_file_that_claims_too_many_pixels_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("headstart.export.predicting.MOST_PIXELS", 60)
     (row,) = answers([tmp_path / "0.png"], lambda images: [], dict(ABOUT), batch=8)
     assert row["error"] == f"{tmp_path / '0.png'}: cannot be read (9 x 7 pixels are too many)"
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    for name in ("bundle.json", "classes.json", "model.onnx", "README.md"):
+        (tmp_path / name).write_text(f"{name}\n")
+    write_sums(tmp_path)
+    return tmp_path
+
+
+def test_a_bundle_as_it_was_exported_has_no_fault_whatever_is_said_of_it(bundle):
+    (bundle / "README.md").write_text("my own words")
+    assert fault_of_bundle(bundle) == ""
+    (bundle / "SHA256SUMS").unlink()
+    assert fault_of_bundle(bundle) == ""
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "classes.json", "model.onnx", "model.data"])
+def test_a_bundle_of_which_a_file_is_another_one_names_it(name, bundle):
+    (bundle / name).write_text("other")
+    assert fault_of_bundle(bundle) == (
+        f"{bundle / name} is not as it was exported: SHA256SUMS has another hash. Export the model again."
+    )
+
+
+def test_a_bundle_that_lacks_a_file_names_it(bundle):
+    (bundle / "model.onnx").unlink()
+    assert fault_of_bundle(bundle) == f"{bundle}/model.onnx cannot be read (No such file or directory). Export the model again."
+    (bundle / "SHA256SUMS").write_bytes(b"\xff\xfe")
+    assert fault_of_bundle(bundle) == f"{bundle}/SHA256SUMS cannot be read (not UTF-8 text). Export the model again."

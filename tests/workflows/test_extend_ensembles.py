@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import headstart
 from headstart.core.errors import DataError, PlanError
+from headstart.core.parsing import TOML_SEAL
 from headstart.data import split_assignment
 from headstart.data.additions import all_of, read_addition
 from headstart.evaluation.out_of_fold import SPLIT
@@ -242,7 +243,8 @@ def edited() -> Callable[[str, str, str], None]:
     def edit(path: str, old: str, new: str) -> None:
         text = Path(path).read_text(encoding="utf-8")
         assert old in text
-        Path(path).write_text(text.replace(old, new), encoding="utf-8")
+        unsealed = TOML_SEAL.sub("", text)  # as earlier versions wrote it
+        Path(path).write_text(unsealed.replace(old, new), encoding="utf-8")
 
     return edit
 

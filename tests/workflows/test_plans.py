@@ -89,6 +89,17 @@ def test_a_plan_is_read_from_its_file(tmp_path):
     assert plan_from_file(tmp_path / "plan.toml", {}) == changed(PLAN, {})
 
 
+def test_a_plan_that_a_person_changed_is_read_and_said_to_be_changed(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("HEADSTART_QUIET")
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.to_sealed_toml(), encoding="utf-8")
+    assert plan_from_file(path, {}) == changed(PLAN, {})
+    assert capsys.readouterr().err == ""
+    path.write_text(PLAN.model_copy(update={"seed": 11}).to_toml() + PLAN.to_sealed_toml().splitlines()[-1], encoding="utf-8")
+    assert plan_from_file(path, {}).seed == 11
+    assert capsys.readouterr().err == f"{path} was changed since headstart wrote it, and is read as it is now.\n"
+
+
 def test_an_absent_plan_is_one_sentence(tmp_path):
     path = tmp_path / "plan.toml"
     with pytest.raises(DataError) as caught:

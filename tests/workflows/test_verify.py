@@ -20,7 +20,7 @@ from headstart.core.language import language_named
 from headstart.data.images import FileImages
 from headstart.export.card import facts_of, in_language, rendered
 from headstart.runs import provenance
-from headstart.runs.manifest import images_in, lines_of_images
+from headstart.runs.manifest import images_in, lines_of_images, listed_images
 from headstart.runs.workspace import Workspace
 from headstart.workflows import fit as workflow
 
@@ -103,6 +103,22 @@ def test_a_flipped_byte_of_the_model_is_named(home, headstart_command):
         "model/model.json: is gone",
         "plan.toml: is not as the run wrote it",
     ]
+
+
+def test_a_run_whose_plan_is_another_one_than_it_wrote_says_nothing_of_it(home, headstart_command):
+    plan = Path("own/plan.toml")
+    plan.write_text(plan.read_text().replace("input_pixels = ", "input_pixels = 1"))
+    answer = headstart_command("report", "own")
+    assert answer.code == 2
+    assert answer.err.startswith("error: own/plan.toml is damaged (its checksum is not that of its content). Restore it from a")
+
+
+def test_a_list_of_images_that_is_damaged_accuses_no_image(home):
+    flip(Path("own/images.sha256"))
+    assert told() == {"files": ["images.sha256: is not as the run wrote it. Restore it from a copy, or fit the run anew."]}
+    run = headstart.Run.load("own")
+    with pytest.raises(DataError, match=r"own/images\.sha256 is damaged \(its SHA-256 is not that of the manifest\)"):
+        listed_images(run.folder, run.manifest)
 
 
 def test_changed_and_removed_images_are_named(home):

@@ -56,7 +56,7 @@ def decide(
         blocks += ["", sources_view(made.sources.to_dict()), "", said(made.sources.sentence, style="bold")]
     answer(as_json, {**{name: one.to_dict() for name, one in evidence.items() if one}, "plan": plan.to_dict()}, *blocks)
     if out:
-        write_atomically(out, plan.to_toml())
+        write_atomically(out, plan.to_sealed_toml())
     if not as_json:
         then = f"headstart fit {shlex.quote(str(out))} -o RUN"
         advice = then if out else f"`headstart decide {shlex.quote(data)} -o plan.toml` keeps the plan"

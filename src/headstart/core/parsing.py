@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,22 @@ LARGEST_INTEGER = 2**64
 """Integers are smaller, and larger than its negative: seeds, sizes in bytes and hashes have up to 64 bits."""
 RESTORE = "Restore or delete it."
 MEND = "Mend that line."
+RESTORE_PLAN = "Restore it from a copy; a plan that you want to change is fitted from a copy elsewhere."
+TOML_COMMENT = "# As headstart wrote it, xxh3:"
+TOML_SEAL = re.compile(rf"^{TOML_COMMENT}([0-9a-f]+)\s*\Z", re.MULTILINE)
+"""The last line of what headstart writes. Comments and the order of values do not count; whoever deletes it says nothing."""
 NO_TEXT = "not UTF-8 text"
 
 
 def text_in(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """The text of a file; a `DamagedError` that names it where it is too large or no text, `OSError` where it cannot be read."""
-    size = path.stat().st_size
-    if size > most_bytes:
-        raise DamagedError.of(path, f"it has {size:,} bytes, and at most {most_bytes:,} are read", RESTORE)
+    with path.open("rb") as stream:  # a link to a device has no size, and no end
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(most_bytes + 1) if size <= most_bytes else b""
+    if max(size, len(content)) > most_bytes:
+        raise DamagedError.of(path, f"it has {size or len(content):,} bytes, and at most {most_bytes:,} are read", RESTORE)
     try:
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise DamagedError.of(path, NO_TEXT, RESTORE) from None
 
@@ -122,8 +130,27 @@ def json_line(values: dict[str, Any]) -> str:
 
 
 def toml_in(path: Path) -> dict[str, Any]:
-    """The values in a TOML file; see `text_in` and `toml_from`."""
+    """The values in a TOML file, which a person may have changed; see `text_in` and `toml_from`."""
     return toml_from(text_in(path, MOST_BYTES_OF_TOML), str(path))
+
+
+def written_toml_in(path: Path) -> dict[str, Any]:
+    """As `toml_in`, of a file that nobody should change: a `DamagedError` where its checksum is not that of its values."""
+    values = toml_in(path)
+    if is_changed(path, values):
+        raise DamagedError.of(path, OTHER_CONTENT, RESTORE_PLAN)
+    return values
+
+
+def is_changed(path: Path, values: dict[str, Any]) -> bool:
+    """Whether a TOML file, whose values these are, holds others than were written; not where it holds no checksum."""
+    known = TOML_SEAL.search(text_in(path, MOST_BYTES_OF_TOML))
+    return known is not None and known[1] != checksum_of_values(values)
+
+
+def sealed_toml(text: str) -> str:
+    """A TOML text that ends in a comment with the checksum of its values, by which `is_changed` knows them."""
+    return f"{text}\n{TOML_COMMENT}{checksum_of_values(tomllib.loads(text))}\n"
 
 
 def toml_from(text: str, where: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import ExportError, PlanError, did_you_mean
-from headstart.core.parsing import json_document, json_from, text_in, toml_from
+from headstart.core.parsing import json_document, json_from, sealed_toml, text_in, toml_from
 from headstart.core.printable import on_one_line
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
@@ -78,6 +78,10 @@ class Record(BaseModel):
         """The record as TOML text; absent values are left out, as TOML has no null."""
         written = {"format": 1 + len(self.migrations)} if self.migrations else {}
         return tomli_w.dumps(written | self.model_dump(mode="json", exclude_none=True))
+
+    def to_sealed_toml(self) -> str:
+        """As `to_toml`, with the checksum of its values as a comment at the end."""
+        return sealed_toml(self.to_toml())
 
     def content_fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change when any field changes."""

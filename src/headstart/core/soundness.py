@@ -17,7 +17,7 @@ import numpy as np
 from headstart.core.arrays import check_safetensors, read_metadata
 from headstart.core.dropping import drop
 from headstart.core.errors import DamagedError, HeadstartError
-from headstart.core.parsing import json_in, toml_in
+from headstart.core.parsing import json_in, written_toml_in
 from headstart.core.sealed_tables import read_sealed
 
 _KNOWN: dict[tuple[str, int, int], str] = {}
@@ -118,6 +118,6 @@ CHECKS: dict[str, Callable[[Path], object]] = {
     ".parquet": _check_table,
     ".npz": _check_archive,
     ".json": json_in,
-    ".toml": toml_in,
+    ".toml": written_toml_in,
 }
 """How a file is looked at, by the end of its name."""

@@ -11,6 +11,7 @@ small; it is null where the model has no such test.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import itertools
 import json
@@ -126,6 +127,29 @@ def least_probability(sets: float, steps: Sequence[Sequence[float]]) -> float:
     return 1 - thresholds[0]
 
 
+def fault_of_bundle(folder: Path) -> str:
+    """Which file of the model is not as it was exported, in one sentence; empty where SHA256SUMS tells of none."""
+    sums = folder / "SHA256SUMS"
+    try:
+        if not sums.exists():
+            return ""
+        known = dict(line.split("  ", 1)[::-1] for line in sums.read_text(encoding="utf-8").splitlines() if "  " in line)
+        listed = {name for name in known if name.startswith("model.")}
+        there = {path.name for path in folder.glob("model.*")}
+        for name in ("bundle.json", "classes.json", *sorted(listed | there)):
+            digest = hashlib.sha256()
+            with (folder / name).open("rb") as stream:
+                while piece := stream.read(2**20):
+                    digest.update(piece)
+            if digest.hexdigest() != known.get(name):
+                return f"{folder / name} is not as it was exported: SHA256SUMS has another hash. Export the model again."
+    except (OSError, UnicodeDecodeError) as error:
+        where = error.filename if isinstance(error, OSError) else sums
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        return f"{where} cannot be read ({reason}). Export the model again."
+    return ""
+
+
 def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]) -> int:
     """Answer the command line with the model in a folder; the exit code comes back."""
     parser = argparse.ArgumentParser(description="Classes of pictures, one JSON object a line.")
@@ -136,6 +160,8 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     )
     parser.add_argument("--timing", action="store_true", help="print seconds of reading and of the model to stderr, as JSON")
     given = parser.parse_args()
+    if fault := fault_of_bundle(folder):
+        parser.error(fault)
     about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     if given.sets is not None:

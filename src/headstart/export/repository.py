@@ -99,7 +99,7 @@ def _fill(part: Path, run: Run) -> None:
     for path in (part / MODEL).rglob(CARD):
         write_atomically(path, json_text(_named_card(json_in(path))))
     plan = {**_named(run.plan.to_dict()), "data": "", "sources": (), "rejected": (), "reasons": ()}
-    write_atomically(part / file_of(Plan), Plan.from_dict(plan).to_toml())
+    write_atomically(part / file_of(Plan), Plan.from_dict(plan).to_sealed_toml())
     task = run.task_summary.model_copy(update={"place": ""})
     write_atomically(part / file_of(type(task)), task.to_json())
     if run.evaluation is not None:

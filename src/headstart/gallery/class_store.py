@@ -133,6 +133,8 @@ def _hash_in(path: Path) -> str:
 def _header_of(path: Path) -> dict[str, Any]:
     with naming_damage(path, ANEW):
         header = dict(json_from(read_metadata(path)["class"], str(path)))
+        if _hash_of(str(header["name"])) != _hash_in(path):
+            raise ValueError(f"it holds {header['name']}, and is named after another class")
         return {name: header[name] for name in ("name", "keys", "files")}
 
 

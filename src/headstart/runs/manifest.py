@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from headstart.core.errors import DamagedError
 from headstart.core.records import Record, write_atomically
 from headstart.runs.in_progress import PROGRESS
 from headstart.runs.run import file_of
@@ -139,6 +140,14 @@ def images_in(folder: Path, file: str = IMAGES) -> tuple[tuple[str, str], ...]:
     path = folder / file
     lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1] if path.exists() else []
     return tuple(_parsed(line) for line in lines)
+
+
+def listed_images(folder: Path, manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """As `images_in`, of a run that has ended; a `DamagedError` where the list is not the one that its manifest knows."""
+    path, known = folder / IMAGES, manifest.files.get(IMAGES)
+    if known is not None and not (path.is_file() and hash_of_file(path) == known):
+        raise DamagedError.of(path, "its SHA-256 is not that of the manifest")
+    return images_in(folder)
 
 
 def _line(key: str, name: str) -> str:

@@ -13,7 +13,7 @@ from headstart.data.additions import Addition
 from headstart.data.images import ImageSet
 from headstart.data.task import Task
 from headstart.planning.plan import Plan
-from headstart.runs.manifest import Manifest, UsedImages, UsedWeights, images_in
+from headstart.runs.manifest import Manifest, UsedImages, UsedWeights, listed_images
 from headstart.runs.run import Run
 from headstart.runs.run_folder import RunFolder
 
@@ -99,7 +99,7 @@ def images_of_extension(parent: Run, task: Task | None, addition: Addition) -> U
     """The images of a run that extends another one: those of that one, as far as they are known, and those that were added."""
     added = UsedImages((addition.place,) if addition.place else (), _rows(addition.learn, addition.held_out))
     if parent.manifest is not None:
-        before = UsedImages(parent.manifest.places, images_in(parent.folder))
+        before = UsedImages(parent.manifest.places, listed_images(parent.folder, parent.manifest))
     else:
         before = images_of(task) if task else UsedImages((), tuple((key, "") for key in sorted(parent.known)))
     return before.joined(added)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from headstart.core.errors import DataError
 from headstart.core.findings import Finding
 from headstart.core.key_files import read_keys
-from headstart.core.parsing import json_table_in, toml_in
+from headstart.core.parsing import json_table_in, written_toml_in
 from headstart.core.records import Record
 from headstart.core.shown import Shown
 from headstart.core.steps import Steps
@@ -208,7 +208,7 @@ class Run(RunFolder, Shown):
         from headstart.planning.plan import Plan  # noqa: PLC0415
 
         path = self.folder / file_of(Plan)
-        return Plan.from_dict(toml_in(path) if path.exists() else {}, str(path))
+        return Plan.from_dict(written_toml_in(path) if path.exists() else {}, str(path))
 
     @cached_property
     def task_summary(self) -> TaskSummary:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from headstart.core.errors import DataError, HeadstartError
+from headstart.core.errors import DamagedError, DataError, HeadstartError
 from headstart.core.progress import progress
 from headstart.data.images import Images
 from headstart.data.prefetch import prefetched
 from headstart.data.readers import reader_for
-from headstart.runs.manifest import UsedImages, images_in
+from headstart.runs.manifest import UsedImages, images_in, listed_images
 from headstart.runs.run import Run
 from headstart.runs.verification import Mismatch, VerifiedKind
 
@@ -36,7 +36,10 @@ def verified_images(run: Run, places: Sequence[Any], given: UsedImages | None = 
     Returns:
         The kind of the verification.
     """
-    listed = images_in(run.folder)
+    try:
+        listed = images_in(run.folder) if run.manifest is None else listed_images(run.folder, run.manifest)
+    except DamagedError:  # which is one of the files, and says nothing about the images
+        return VerifiedKind(name="images", num=0 if run.manifest is None else run.manifest.num_images, num_checked=0)
     if given is None and not places:
         return VerifiedKind(name="images", num=len(listed), num_checked=0)
     found, mismatches = (Found(), list[Mismatch]()) if given is None else (_grouped(given.rows), [])

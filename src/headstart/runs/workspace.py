@@ -204,7 +204,7 @@ class Workspace:
         """Write records, each into the file of its kind."""
         for record in records:
             path = self.path(file_of(type(record)))
-            write_atomically(path, record.to_toml() if path.suffix == ".toml" else record.to_json())
+            write_atomically(path, record.to_sealed_toml() if path.suffix == ".toml" else record.to_json())
 
     def noted(self) -> AbstractContextManager[None]:
         """Inside, a file of the folder says what is being done; see `headstart.runs.in_progress`."""

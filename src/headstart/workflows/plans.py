@@ -9,7 +9,8 @@ from headstart.backbones.catalog import card_of, provider_of
 from headstart.backbones.input_size import input_pixels_for
 from headstart.backbones.pretrained import AnyWeights, Name, name_of
 from headstart.core.errors import DamagedError, DataError, PlanError, did_you_mean
-from headstart.core.parsing import toml_from, toml_in
+from headstart.core.parsing import is_changed, toml_from, toml_in
+from headstart.core.progress import note
 from headstart.data.task import Task
 from headstart.methods import METHODS, is_removed, method_from
 from headstart.methods.base import settings_of
@@ -106,9 +107,12 @@ def plan_from_file(path: Path, settings: dict[str, Any]) -> Plan:
     """The plan in a TOML file, with some fields set by dotted name."""
     try:
         values = toml_in(path)
+        edited = is_changed(path, values)
     except (OSError, DamagedError) as error:
         reason = error.reason if isinstance(error, DamagedError) else error.strerror
         raise DataError(f"{path}: cannot be read ({reason}). `headstart decide DATA -o {path}` writes a plan.") from None
+    if edited:
+        note(f"{path} was changed since headstart wrote it, and is read as it is now.")
     plan = Plan.from_dict(values, str(path)) if _replaces_removed(values.get("method"), settings) else _checked(values, str(path))
     return changed(plan, settings) if settings else plan
 

@@ -96,7 +96,7 @@ def robust_alternative(run: Run, data: Data | None, names: tuple[str, ...], cach
     sentence = f"{told}, and {points_of(clean)} on pictures as they are, on {count:,} images."
     if gain.low <= 0:
         return RobustAlternative(candidate=name, clean=clean, corrupted=gain, sentence=f"{sentence} That is not beyond chance.")
-    write_atomically(run.folder / ROBUST_PLAN, whole.to_toml())
+    write_atomically(run.folder / ROBUST_PLAN, whole.to_sealed_toml())
     Workspace(run.folder).vouch_for(ROBUST_PLAN)
     offer = f"Fit it: headstart fit {Path(run.folder) / ROBUST_PLAN}."
     return RobustAlternative(candidate=name, clean=clean, corrupted=gain, plan=ROBUST_PLAN, sentence=f"{sentence} {offer}")

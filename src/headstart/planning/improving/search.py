@@ -318,7 +318,7 @@ def search(
     searching.run()
     searching.recall()
     found = searching.found()
-    write_atomically(folder / "plan.toml", found.plan.to_toml())
+    write_atomically(folder / "plan.toml", found.plan.to_sealed_toml())
     write_atomically(folder / "found.json", found.to_json())
     return found
 
