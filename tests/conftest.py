@@ -20,6 +20,7 @@ os.environ["COLUMNS"] = "80"
 for name in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "HEADSTART_DATA"):
     os.environ.pop(name, None)
 os.environ["NO_COLOR"] = "1"
+os.fsync = lambda descriptor: None  # no power fails meanwhile, and thousands of small files are written
 
 import pytest  # noqa: E402  the environment comes first
 from hypothesis import HealthCheck, settings  # noqa: E402

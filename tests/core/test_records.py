@@ -111,16 +111,12 @@ def test_a_write_that_breaks_down_leaves_the_old_file_and_no_other(tmp_path, mon
     path = tmp_path / "deep" / "result.json"
     write_atomically(path, "old")
 
-    class Full(io.BytesIO):
+    class Full(io.FileIO):
         def write(self, data):
             raise OSError(28, "No space left on device")
 
-    def opened(self, mode):
-        self.touch()
-        return Full()
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", opened)
+        patch.setattr(Path, "open", lambda self, mode: Full(self, mode.removesuffix("b")))
         text = refused(lambda: write_atomically(path, "new"))
     assert text == f"{path}: cannot be written (No space left on device). Free space or choose another folder with --out."
     assert path.read_text() == "old"

@@ -83,6 +83,14 @@ COMMANDS = {
     "extend": Command("extend out/parent more --out out/run", ("fit data --method ridge --pretrained pixels --out out/parent",)),
     "search": Command("search vectors.npz --method knn --pretrained embeddings --trials 3 --out out/run", (), found),
     "fewshot": Command("fewshot enroll out/run red data/red/0.png data/red/1.png --pretrained pixels", (), enrolled),
+    "forget": Command(
+        "fewshot forget out/run red",
+        (
+            "fewshot enroll out/run red data/red/0.png data/red/1.png --pretrained pixels",
+            "fewshot enroll out/run green data/green/0.png data/green/1.png",
+        ),
+        enrolled,
+    ),
     "pretrain": Command(f"pretrain pool --pretrained small_cnn {SHORT} --out out/run", (), weights),
     "adjust": Command(
         "adjust out/parent --out out/run",

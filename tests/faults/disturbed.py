@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,10 +18,12 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from failing_disk import ONCE, Fault, watched
+from power import after_power
 
 from headstart.core.records import Record
 from headstart.core.soundness import fault_of
 from headstart.core.steps import Steps
+from headstart.runs import in_progress
 
 SECONDS = 120
 """After which a child counts as hanging."""
@@ -54,6 +57,11 @@ class Home:
     folder: Path
     template: Path
 
+    @property
+    def places(self) -> list[Path]:
+        """Where commands write."""
+        return [self.folder / "cache", self.folder / "out"]
+
     def renew(self) -> None:
         """Make the folder as it was before the command."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -79,6 +87,7 @@ class Home:
         pid, name = begun
         notes, err = self.folder / f"notes{name}.json", self.folder / f"err{name}.txt"
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        after_power(self.places)
         said = json.loads(notes.read_text()) if notes.exists() else {"points": [], "made": []}
         return Ended(code, err.read_text(), **said)
 
@@ -93,7 +102,8 @@ class Home:
                 os.dup2(stream.fileno(), 2)
                 os.dup2(stream.fileno(), 1)
             sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-            with _noting(made), watched([self.folder / "cache", self.folder / "out"], at, fault) as disk:
+            in_progress.SECONDS_BETWEEN = math.inf  # the same writes each time, however long they take
+            with _noting(made), watched(self.places, at, fault) as disk:
                 try:
                     call()
                     code = 0
@@ -113,15 +123,17 @@ class Home:
 
     def faults(self) -> list[str]:
         """Files that have the name of a whole file and cannot be read."""
-        places = [self.folder / "cache", self.folder / "out"]
-        files = [path for place in places for path in sorted(place.rglob("*")) if path.is_file()]
+        files = [path for place in self.places for path in sorted(place.rglob("*")) if path.is_file()]
         whole = [path for path in files if not any(part.startswith(".") for part in path.relative_to(self.folder).parts)]
         return [f"{path}: {fault}" for path in whole if (fault := fault_of(path))]
 
+    def faults_of_synced(self) -> list[str]:
+        """As `faults`, of files that a power failure must not damage: a cache is mended, and the note of progress is none."""
+        return [said for said in self.faults() if "/out/" in said and "/progress.json: " not in said]
+
     def leftovers(self) -> list[str]:
         """Files and folders of unfinished writes."""
-        places = [self.folder / "cache", self.folder / "out"]
-        return [str(path) for place in places for path in place.rglob("*") if path.name.startswith(".")]
+        return [str(path) for place in self.places for path in place.rglob("*") if path.name.startswith(".")]
 
 
 class _noting:  # noqa: N801  a context manager

@@ -1,4 +1,4 @@
-"""A disk that fails: each open for writing, written block, new, renamed and deleted file is counted, and one fails.
+"""A disk that fails: each open for writing, written block, new, renamed, synced and deleted file is counted, and one fails.
 
 Files are written through real descriptors, so that a failing write leaves a part of its bytes, as a full disk does.
 """
@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from unittest import mock
 
+from power import Synced
+
 DELETING = ("remove", "unlink", "rmdir")
-CHANGES = ("replace", "rename", "link", "symlink", "mkdir", "truncate", "fsync", *DELETING)
+CHANGES = ("replace", "rename", "link", "symlink", "mkdir", "truncate", *DELETING)
 OF_TARGET = ("replace", "rename", "link", "symlink")
 """Changes whose second argument is what is written."""
 
@@ -32,12 +34,15 @@ class Fault(NamedTuple):
         error: As in `errno`; None for a SIGKILL.
         lasts: Whether all points after it fail too, but for deletions where the disk is full.
         after: Whether the point itself still happens before the process is killed.
+        power: Where the power fails with it: whether the names in folders that were not synced are "lost", as the content of such
+            files is in any case, or "kept".
     """
 
     name: str
     error: int | None
     lasts: bool = False
     after: bool = False
+    power: Literal["", "lost", "kept"] = ""
 
 
 FULL = Fault("disk full", errno.ENOSPC, lasts=True)
@@ -45,6 +50,8 @@ ONCE = Fault("input/output error", errno.EIO)
 READ_ONLY = Fault("read-only", errno.EROFS, lasts=True)
 KILLED_BEFORE = Fault("killed before", None)
 KILLED_AFTER = Fault("killed after", None, after=True)
+POWER_LOST = Fault("power cut, names lost", None, after=True, power="lost")
+POWER_KEPT = Fault("power cut, names kept", None, after=True, power="kept")
 
 
 @dataclass
@@ -56,12 +63,14 @@ class Disk:
         at: Point that fails, from 1 on; 0 fails nowhere.
         fault: How.
         points: What each point so far was.
+        synced: What a power failure leaves, where the fault is one.
     """
 
     folders: tuple[str, ...]
     at: int
     fault: Fault
     points: list[str] = field(default_factory=list)
+    synced: Synced | None = None
 
     def holds(self, path: Any) -> bool:
         """Whether a path lies in a watched folder."""
@@ -79,6 +88,8 @@ class Disk:
         """End as the fault does."""
         if self.fault.error is not None:
             raise OSError(self.fault.error, os.strerror(self.fault.error), os.fsdecode(path))
+        if self.synced is not None:
+            self.synced.write(names_kept=self.fault.power == "kept")
         os.kill(os.getpid(), signal.SIGKILL)
 
     def changed(self, what: str, path: Any, change: Callable[[], Any]) -> Any:
@@ -111,7 +122,10 @@ class _Blocks(io.FileIO):
 def watched(folders: Sequence[Path], at: int = 0, fault: Fault = ONCE) -> Iterator[Disk]:
     """Inside, the disk below the folders is watched, and fails at one point."""
     disk = Disk(tuple(str(folder.resolve()) for folder in folders), at, fault)
+    if at and fault.power:
+        disk.synced = Synced(folders)
     with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(os, "fsync", _syncing(disk)))
         for name in CHANGES:
             patches.enter_context(mock.patch.object(os, name, _change(disk, name)))
         for module in (io, builtins):
@@ -131,6 +145,20 @@ def _change(disk: Disk, name: str) -> Callable[..., Any]:
         return disk.changed(name, target, lambda: real(path, *args, **named))
 
     return change
+
+
+def _syncing(disk: Disk) -> Callable[[int], None]:
+    def sync(descriptor: int) -> None:
+        path = os.path.realpath(f"/proc/self/fd/{descriptor}")
+
+        def change() -> None:
+            if disk.synced is not None:
+                disk.synced.note(path)
+
+        if disk.holds(path):
+            disk.changed("sync", path, change)
+
+    return sync
 
 
 def _opening(disk: Disk, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Every command on a disk that fails, and killed, at each of its writes: one sentence, nothing damaged, nothing made twice.
+"""Every command on a disk that fails, killed, or without power, at each write: one sentence, nothing damaged, nothing made twice.
 
 `HEADSTART_FAULTS=all pytest -s tests/faults` fails each write of each command once and prints the counts; without it a few writes
 of each are taken, evenly spaced.
@@ -12,17 +12,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from commands_made import COMMANDS
+from commands_made import COMMANDS, call
 from disturbed import Ended
-from failing_disk import DELETING, FULL, KILLED_AFTER, KILLED_BEFORE, ONCE, READ_ONLY, Fault, watched
+from failing_disk import DELETING, FULL, KILLED_AFTER, KILLED_BEFORE, ONCE, POWER_KEPT, POWER_LOST, READ_ONLY, Fault, watched
 from prepared import Prepared, prepared_in
 
-FAULTS = (FULL, ONCE, READ_ONLY, KILLED_BEFORE, KILLED_AFTER)
+FAULTS = (FULL, ONCE, READ_ONLY, KILLED_BEFORE, KILLED_AFTER, POWER_LOST, POWER_KEPT)
 EVERY = os.environ.get("HEADSTART_FAULTS") == "all"
 FEW = 3
 """Points of a command that are taken where not all are; each command begins with another fault, so that all faults are met."""
 SLOW = {"run", "adjust", "pretrain", "search", "extend"}
-DONE = re.compile(r'"red" is enrolled in out/run already')
+DONE = re.compile(r'"red" is enrolled in out/run already|out/run holds no class "red"')
 """Said where the command that was killed had done its work."""
 
 
@@ -35,7 +35,7 @@ def faults_of(one: Prepared, at: int, fault: Fault) -> list[str]:
     """What is wrong with how a command takes a fault and goes on without it."""
     one.home.renew()
     ended = one.give(at, fault)
-    said = [*_said_wrongly(ended, fault), *one.home.faults()]
+    said = [*_said_wrongly(ended, fault), *(one.home.faults() if not fault.power else one.home.faults_of_synced())]
     if fault in (FULL, ONCE) and one.points[at - 1].split()[0] not in DELETING:  # what cannot be deleted stays
         said += [f"left {path}" for path in one.home.leftovers()]
     finished = one.home.finished_steps()
@@ -46,7 +46,10 @@ def faults_of(one: Prepared, at: int, fault: Fault) -> list[str]:
         said.append(f"made again: {sorted(again)}")
     outcome = one.command.outcome(one.home.folder / "out" / "run")
     said += [f"another {name}" for name, value in one.outcome.items() if outcome[name] != value]
-    return [*said, *one.home.faults()]
+    mended = one.home.child(lambda: call("verify cache"))
+    if mended.code not in (0, 1) or "Traceback" in mended.err:
+        said.append(f"does not verify: {mended.code} {mended.err[-2000:]}")
+    return [*said, *one.home.faults(), *(f"left for good {path}" for path in one.home.leftovers())]
 
 
 def _said_wrongly(ended: Ended, fault: Fault) -> list[str]:
@@ -77,7 +80,7 @@ def test_a_failing_write_damages_nothing_and_repeats_nothing(prepared: Prepared,
     counts, wrong = Counter(), []
     first = list(COMMANDS).index(prepared.name)
     for number, at in enumerate(chosen(len(prepared.points))):
-        fault = FAULTS[(first + number) % len(FAULTS)]
+        fault = _fault_at(prepared, at, first + number)
         counts[fault.name] += 1
         wrong += [f"{fault.name} at {at}, {_place(prepared, at)}: {said}" for said in faults_of(prepared, at, fault)]
     if EVERY:
@@ -86,6 +89,11 @@ def test_a_failing_write_damages_nothing_and_repeats_nothing(prepared: Prepared,
                 f"\n{prepared.name}: {counts.total()} of {len(prepared.points)} writes failed, {dict(counts)}: {len(wrong)} wrong"
             )
     assert not wrong, "\n".join(wrong)
+
+
+def _fault_at(prepared: Prepared, at: int, number: int) -> Fault:
+    """Each in turn; where all points are taken, a kill after each file or folder that was synced."""
+    return KILLED_AFTER if EVERY and prepared.points[at - 1].startswith("sync") else FAULTS[number % len(FAULTS)]
 
 
 def _place(prepared: Prepared, at: int) -> str:

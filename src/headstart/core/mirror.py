@@ -79,7 +79,7 @@ class Mirror:
     def put(self, name: str, content: bytes) -> None:
         """Write an object, whole or not at all; an `ExportError` where it cannot be written."""
         if self._is_local:
-            write_atomically(Path(self._place(name)), content)
+            write_atomically(Path(self._place(name)), content, durable=False)
             return
         with self._writing(name):
             self._fs.pipe_file(self._place(name), content)
@@ -89,7 +89,7 @@ class Mirror:
         content = self.read(name)
         if content is None:
             return None
-        write_atomically(path, content)
+        write_atomically(path, content, durable=False)
         return len(content)
 
     def fetch_all(self, names: Iterable[str], folder: Path) -> list[int | None]:
@@ -164,7 +164,7 @@ def fetch_step(path: Path) -> None:
     for inside in there.inside(f"{place}/{path.stem}"):
         check_inside(inside)
         there.fetch(f"{place}/{path.stem}/{inside}", path.with_suffix("") / inside)
-    write_atomically(path, content)
+    write_atomically(path, content, durable=False)
 
 
 def _place_of(path: Path) -> str:

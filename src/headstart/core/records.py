@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self, TypeAlias
-from uuid import uuid4
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -18,13 +16,11 @@ from headstart.core.checksums import KEY, checksum_of_values
 from headstart.core.errors import ExportError, PlanError, did_you_mean
 from headstart.core.parsing import json_document, json_from, sealed_toml, text_in, toml_from
 from headstart.core.printable import on_one_line
+from headstart.core.unfinished import UNFINISHED, taking_place
 
 Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns the plain values of a record as one format wrote them into those of the next; leaves newer values as they are."""
 
-
-UNFINISHED = re.compile(r"\..{1,40}\.[0-9a-f]{32}")
-"""The name of a file that is being written, or that a kill has left half-written."""
 MOST_LETTERS = 200
 """Of a value in a message."""
 
@@ -173,30 +169,39 @@ def fingerprint_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write text (UTF-8) or bytes so that a reader, or a restart after a kill, sees the old content or the new, never a part.
 
     Names of files that are no text are written as the bytes that they are. The folder is created.
 
-    An ExportError says that the place cannot be written or the disk is full.
+    An ExportError says that the place cannot be written or the disk is full. For `durable` see `atomic_file`.
     """
-    with atomic_file(path) as stream:
+    with atomic_file(path, durable=durable) as stream:
         stream.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the path's place once all is written; see `write_atomically`."""
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the path's place once all is written; see `write_atomically`.
+
+    A durable one is also whole after a power failure: its bytes reach the disk before it takes its place, and its name before the
+    next thing is done. Not durable are files that a checksum protects, that are made again where they are damaged, and that are
+    written while somebody waits or many times over: chunks of features, scans, copies in the cache, the note of progress. See
+    `benchmarks/durable_writes.py` for what each costs.
+
+    Args:
+        path: The folder is created.
+        durable: Whether a power failure leaves the old content or the new.
+
+    Yields:
+        The file.
+
+    Raises:
+        ExportError: The place cannot be written, or the disk is full.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name[:40]}.{uuid4().hex}"
-        try:
-            with temporary.open("wb") as stream:
-                yield stream
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with taking_place(path, durable=durable) as stream:
+            yield stream
     except OSError as error:
         raise ExportError(
             f"{path}: cannot be written ({error.strerror or error}). Free space or choose another folder with --out."

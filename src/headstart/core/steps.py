@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from headstart.core.dropping import cached_record
+from headstart.core.durable import sync_tree
 from headstart.core.errors import ExportError, TrainingError
 from headstart.core.executing import Pending, Work, executor, resolved
 from headstart.core.mirror import fetch_step, send_step
@@ -20,6 +20,7 @@ from headstart.core.progress import progress
 from headstart.core.records import Record, fingerprint_of, write_atomically
 from headstart.core.soundness import drops_damaged_step
 from headstart.core.stopping import StoppedError, has_to_stop, seconds_until_over
+from headstart.core.unfinished import unfinished_folder
 
 R = TypeVar("R", bound=Record)
 
@@ -91,7 +92,7 @@ class Steps:
         self._log(path.stem, seconds)
         shared = self._shared_path(name, path)
         if shared and executor().is_uniform:
-            _copy(path, shared)
+            _copy(path, shared, durable=False)
             if name in MIRRORED:
                 send_step(shared)
         return result
@@ -138,7 +139,7 @@ class Steps:
         if found is None and shared and name in MIRRORED and found_in(shared) is None:
             fetch_step(shared)
         if found is None and shared and found_in(shared) is not None:
-            _copy(shared, path)
+            _copy(shared, path, durable=True)
             found = found_in(path)
         return found
 
@@ -207,14 +208,15 @@ class Steps:
             stream.write(f"{stem}\t{seconds:.3f}\n")
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(path: Path, target: Path, *, durable: bool) -> None:
     """Copy a step, its folder first, so that the folder is complete where the file exists."""
     folder = path.with_suffix("")
     try:
         if folder.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as partial:
-                whole = Path(shutil.copytree(folder, Path(partial) / "whole", ignore=FOR_RESUMING))
+            with unfinished_folder(target) as partial:
+                whole = Path(shutil.copytree(folder, partial / "whole", ignore=FOR_RESUMING))
+                if durable:
+                    sync_tree(whole)
                 shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # an incomplete copy of a killed run
                 try:
                     whole.rename(target.with_suffix(""))
@@ -225,4 +227,4 @@ def _copy(path: Path, target: Path) -> None:
         raise ExportError(
             f"{target.parent}: cannot be written ({error.strerror or error}). Free the disk, or move the cache."
         ) from error
-    write_atomically(target, path.read_text(encoding="utf-8"))
+    write_atomically(target, path.read_text(encoding="utf-8"), durable=durable)

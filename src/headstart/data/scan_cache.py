@@ -18,6 +18,7 @@ from headstart.core.folders import cache_folder
 from headstart.core.records import write_atomically
 from headstart.core.soundness import fault_of
 from headstart.core.types import Bytes
+from headstart.core.unfinished import sweep
 from headstart.data.images import Stamp
 
 FORMAT = 1
@@ -70,6 +71,7 @@ class ScanCache:
         self._load()
 
     def _load(self) -> None:
+        sweep(self._file.parent)
         try:
             if fault := fault_of(self._file):
                 drop(self._file, fault)
@@ -113,7 +115,7 @@ class ScanCache:
         stream = io.BytesIO()
         np.savez(stream, format=np.int64(FORMAT), rows=np.array(list(self._rows_by_key.values()), dtype=ROW))
         with suppress(ExportError):
-            write_atomically(self._file, stream.getvalue())
+            write_atomically(self._file, stream.getvalue(), durable=False)
 
     def _rows(self, positions: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
         rows = np.zeros(len(positions), dtype=ROW)

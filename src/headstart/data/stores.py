@@ -18,11 +18,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from headstart.core.errors import DataError
 from headstart.core.object_stores import check_readable, is_in_store, no_room, opened, reaching
 from headstart.core.progress import progress, status
+from headstart.core.unfinished import taking_place
 from headstart.data.addresses import copies, copy_of, is_address, shown_name
 from headstart.data.decoding import IMAGE_SUFFIXES
 from headstart.data.shard_files import expanded
@@ -231,23 +231,17 @@ def _is_current(file: _Remote) -> bool:
 
 
 def _fetch_one(fs: Any, file: _Remote) -> None:
-    part = file.copy.parent / f".{file.copy.name[:40]}.{uuid4().hex}"
-    try:
-        with _keeping(file.address):
-            part.parent.mkdir(parents=True, exist_ok=True)
+    """Fetch a file; after a power failure one that is cut off has another size, and is fetched again."""
+    with _keeping(file.address), taking_place(file.copy, durable=False) as stream:
+        part = Path(stream.name)
         with reaching(file.address):
             fs.get_file(file.name, str(part))
-        with _keeping(file.address):
-            arrived = part.stat().st_size
-            if file.size_bytes is not None and arrived != file.size_bytes:
-                raise DataError(
-                    f"{file.address}: {arrived:,} of its {file.size_bytes:,} bytes arrived. Try again: what is whole is kept."
-                )
-            os.utime(part, ns=(time.time_ns(), file.changed_ns))
-            part.replace(file.copy)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        arrived = part.stat().st_size
+        if file.size_bytes is not None and arrived != file.size_bytes:
+            raise DataError(
+                f"{file.address}: {arrived:,} of its {file.size_bytes:,} bytes arrived. Try again: what is whole is kept."
+            )
+        os.utime(part, ns=(time.time_ns(), file.changed_ns))
 
 
 @contextmanager

@@ -158,7 +158,6 @@ def stress_row(models: Sequence[tuple[PredictsWithPValues, ImageSet]], corruptio
     made = made.take(made.labels != UNLABELED)
     if not len(made):
         raise DataError("None of the images has a label, so that no accuracy can be measured. Give labeled images.")
-    folder.mkdir(parents=True, exist_ok=True)
     made.write(folder / PREDICTIONS)
     found = metrics_of(LabeledPredictions(made), ("accuracy", "ece"))
     known = None if corruption == CLEAN else CORRUPTIONS.get(corruption)

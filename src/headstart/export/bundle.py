@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
+from headstart.core.durable import sync_folder, sync_tree
 from headstart.core.errors import DataError, ExportError, HeadstartError
 from headstart.core.exported import Export
 from headstart.core.progress import stage
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Bytes
+from headstart.core.unfinished import sweep, taking_place, unfinished_folder
 from headstart.data.images import Images
 from headstart.data.task import Task
 from headstart.evaluation.conformal import set_steps
@@ -81,23 +82,21 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
 @contextmanager
 def put_in_place(out: Path, archive: bool) -> Iterator[Path]:
     """A folder beside what is wanted, which takes its place at the end, as an archive perhaps; after a fault nothing is left."""
-    folder = out.parent / f".{out.name[:40]}.{uuid4().hex}"
-    packed = folder.with_name(f"{folder.name}.zip")
+    sweep(out.parent)
     try:
-        folder.mkdir(parents=True)
-        yield folder
-        if archive:
-            write_archive(folder, packed, out.stem)
-            packed.rename(out)
-        else:
-            folder.rename(out)
+        with unfinished_folder(out) as folder:
+            yield folder
+            if archive:
+                with taking_place(out, durable=True) as stream:
+                    write_archive(folder, stream, out.stem)
+            else:
+                sync_tree(folder)
+                folder.rename(out)
+                sync_folder(out.parent)
     except OSError as error:
         raise ExportError(
             f"{out}: cannot be written ({error.strerror or error}). Free space or name another with --out."
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        packed.unlink(missing_ok=True)
 
 
 def _write_about(folder: Path, run: Run, graph: ModelGraph, to: str, precision: str) -> None:

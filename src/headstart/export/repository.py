@@ -7,16 +7,17 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from headstart.backbones.extractor import CARD, Extractor
 from headstart.backbones.pretrained import WEIGHT_SUFFIXES
 from headstart.backbones.providers.own_runs import run_of
+from headstart.core.durable import make_folder, sync_folder, sync_tree
 from headstart.core.errors import ExportError
 from headstart.core.evaluation import Evaluation
 from headstart.core.exported import Repository
 from headstart.core.parsing import json_in, json_text
 from headstart.core.records import write_atomically
+from headstart.core.unfinished import sweep, unfinished_folder
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.export.card import methods_of
@@ -48,18 +49,17 @@ def write_repository(run: Run, task: Task | None, place: Path, name: str, licens
         ExportError: The folder holds something else, or cannot be written.
     """
     check_replaceable(place)
-    part = place.parent / f".{place.name[:40]}.{uuid4().hex}"
+    sweep(place.parent)
     try:
-        part.mkdir(parents=True)
-        _fill(part, run)
-        page = repository_card(run, task, name, license_id, _without_place)
-        (part / "README.md").write_text(page, encoding="utf-8")
-        sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in part.rglob("*") if path.is_file()}
-        _put_in_place(part, place)
+        with unfinished_folder(place) as part:
+            _fill(part, run)
+            page = repository_card(run, task, name, license_id, _without_place)
+            (part / "README.md").write_text(page, encoding="utf-8")
+            sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in part.rglob("*") if path.is_file()}
+            sync_tree(part)
+            _put_in_place(part, place)
     except OSError as error:
         raise ExportError(f"{place}: cannot be written ({error.strerror or error}). Free space or name another place.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Repository(place=str(place), license=license_id, files=tuple(sorted(sizes)), num_bytes=sum(sizes.values()))
 
 
@@ -82,7 +82,7 @@ def is_repository(config: Path) -> bool:
 
 def _put_in_place(part: Path, place: Path) -> None:
     """Move what was written into the folder; the configuration, by which it is a repository, comes last."""
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     for name in sorted(OWN, key=lambda one: one == CONFIG):
         there, new = place / name, part / name
         if there.is_dir():
@@ -91,6 +91,7 @@ def _put_in_place(part: Path, place: Path) -> None:
             there.unlink(missing_ok=True)
         if new.exists():
             new.rename(there)
+    sync_folder(place)
 
 
 def _fill(part: Path, run: Run) -> None:

@@ -130,7 +130,7 @@ def _placed(name: str, content: bytes, num_rows: int, token: Token) -> MadeChunk
     if there:
         MirroredChunks(there, token.folder).put(name, content)
     if token.is_seen():
-        write_atomically(token.folder / name, content)
+        write_atomically(token.folder / name, content, durable=False)
         return MadeChunk(name, num_rows, len(content), "written", b"")
     if there:
         return MadeChunk(name, num_rows, len(content), "mirrored", content[: header_bytes(content)])

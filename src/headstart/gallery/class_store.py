@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from headstart.core.arrays import read_arrays, read_metadata, write_arrays
+from headstart.core.durable import sync_folder
 from headstart.core.parsing import json_from
 from headstart.core.shapes import check_arrays, naming_damage
 from headstart.core.types import Floats
 from headstart.data.class_names import canonical
 from headstart.features.feature_set import FeatureSet
+
+R = TypeVar("R")
 
 SUFFIX = ".safetensors"
 ANEW = "Delete it and enroll its class again."
@@ -73,30 +77,40 @@ class ClassStore:
 
     def taken(self, names: Iterable[str]) -> tuple[str, int] | None:
         """The first of those names that is a class already, with its number of images; None where all are free."""
-        known = self._by_hash()
-        return next(((name, len(_header_of(known[_hash_of(name)])["keys"])) for name in names if _hash_of(name) in known), None)
+        known = {_hash_in(path): header for path, header in self._all(_header_of)}
+        return next(((name, len(known[_hash_of(name)]["keys"])) for name in names if _hash_of(name) in known), None)
 
     def _by_hash(self) -> dict[str, Path]:
         return {_hash_in(path): path for path in self.paths()}
+
+    def _all(self, read: Callable[[Path], R]) -> list[tuple[Path, R]]:
+        """The class files with what is read of each; all are read again where another process has meanwhile deleted one."""
+        while True:
+            paths = self.paths()
+            try:
+                return [(path, read(path)) for path in paths]
+            except _GoneError:
+                continue
 
     def delete(self, name: str) -> None:
         """Delete every file of that class."""
         for path in self._files():
             if _hash_in(path) == _hash_of(name):
                 path.unlink(missing_ok=True)
+        sync_folder(self.folder)
 
     def read(self) -> list[Enrolled]:
         """Every class, in the order of enrolling; `DataError` if a file is damaged."""
         widths: dict[str, int] = {}
-        return [self._read(path, widths) for path in self.paths()]
+        return [enrolled for _, enrolled in self._all(lambda path: self._read(path, widths))]
 
     def sizes(self) -> dict[str, int]:
         """The number of images of every class, by name, in the order of enrolling; features are not read."""
-        return {header["name"]: len(header["keys"]) for header in map(_header_of, self.paths())}
+        return {header["name"]: len(header["keys"]) for _, header in self._all(_header_of)}
 
     def owners(self) -> dict[str, str]:
         """The class of each enrolled image, by the image's SHA-256."""
-        return {key: header["name"] for header in map(_header_of, self.paths()) for key in header["keys"]}
+        return {key: header["name"] for _, header in self._all(_header_of) for key in header["keys"]}
 
     def add(self, classes: Iterable[Enrolled]) -> None:
         """Write classes after all others, in their order."""
@@ -109,7 +123,7 @@ class ClassStore:
 
     def _read(self, path: Path, widths: dict[str, int]) -> Enrolled:
         """The class in a file; `widths` are those of the features of other classes, which gain its own."""
-        with naming_damage(path, ANEW):
+        with _reading(path):
             header = _header_of(path)
             sizes = widths | {"image": len(header["keys"])}
             arrays = read_arrays(path)
@@ -130,8 +144,24 @@ def _hash_in(path: Path) -> str:
     return path.stem.partition("-")[2]
 
 
-def _header_of(path: Path) -> dict[str, Any]:
+class _GoneError(Exception):
+    """The file of a class was deleted after the folder was listed."""
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Inside, whatever reading the file of a class may raise is a `DamagedError`, or `_GoneError` where it is gone."""
     with naming_damage(path, ANEW):
+        try:
+            yield
+        except FileNotFoundError:
+            if path.is_symlink():  # to a file that is gone, and not a class that is forgotten
+                raise
+            raise _GoneError from None
+
+
+def _header_of(path: Path) -> dict[str, Any]:
+    with _reading(path):
         header = dict(json_from(read_metadata(path)["class"], str(path)))
         if _hash_of(str(header["name"])) != _hash_in(path):
             raise ValueError(f"it holds {header['name']}, and is named after another class")

@@ -17,6 +17,7 @@ from headstart.core.arguments import AnyPath, checked
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED
+from headstart.core.unfinished import sweep
 from headstart.data.given_images import AnyImages, GivenImages, ImagesByClass, given_images, joined_pictures, pictures_of
 from headstart.data.images import FileImages, Images, ImageSet
 from headstart.data.scan import Scan, scan
@@ -120,6 +121,8 @@ class Gallery:
             PretrainedError: The backbone is gone or has changed.
         """
         store = self.class_store
+        sweep(self.folder)
+        sweep(store.folder)
         self._check_free(images, store)
         names, files, scanned = scan_by_class(images)
         rows = self._rows_to_enroll(names, files, scanned, store)

@@ -154,4 +154,4 @@ class _Writer:
         """Write what is known with other values. A disk that takes no record of this ends no run: its own files will say so."""
         self._known = self._known.model_copy(update={**values, "written": time.time()})
         with suppress(ExportError):
-            write_atomically(self.folder / PROGRESS, self._known.to_json())
+            write_atomically(self.folder / PROGRESS, self._known.to_json(), durable=False)

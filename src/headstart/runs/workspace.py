@@ -32,6 +32,7 @@ from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, holds_anything, write_atomically
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
+from headstart.core.unfinished import sweep
 from headstart.data.task import Task
 from headstart.evaluation.conformal import Calibration
 from headstart.evaluation.forgetting import Forgetting
@@ -199,6 +200,10 @@ class Workspace:
             raise PlanError(f"{self.folder} is a file. Give another --out.")
         if self.folder.exists() and not os.access(self.folder, os.W_OK):
             raise ExportError(f"{self.folder} is read-only. Choose another folder with --out.")
+        sweep(shared_steps())
+        sweep(self.folder)
+        for name in ("steps", MODEL, FIRST_MODEL):
+            sweep(self.path(name), below=True)
 
     def write(self, *records: Record) -> None:
         """Write records, each into the file of its kind."""

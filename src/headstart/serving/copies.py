@@ -127,7 +127,7 @@ class Copy:
         content = self._fetch(name, digest)
         if content is None or _digest(content) != digest:
             return False
-        write_atomically(_kept_at(digest), content)
+        write_atomically(_kept_at(digest), content, durable=False)
         return True
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.curves import curve_grew, name_of_training
+from headstart.core.durable import make_folder, sync, sync_folder
 from headstart.core.errors import DamagedError
 from headstart.core.parsing import json_from, json_line
 from headstart.core.records import write_atomically
@@ -60,9 +61,13 @@ class History:
         if not self.path or not self.count:
             return
         line = {**self.latest, "losses": {name: total / self.count for name, total in self.sums.items()}}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json_line(line))
+            if self.latest["step"] == self.last_step:  # else lines since the last checkpoint, which a killed run makes again
+                stream.flush()
+                sync(stream.fileno())
+                sync_folder(self.path.parent)
         self.sums, self.count = {}, 0
         curve_grew(self.path)
 

@@ -56,7 +56,7 @@ def cached_rows(
         if marker:
             array.flush()
             digest.update(array[start:stop].tobytes())
-            write_atomically(marker, json_text({"rows": stop, "content": digest.hexdigest()}))
+            write_atomically(marker, json_text({"rows": stop, "content": digest.hexdigest()}), durable=False)
         advance(stop - start)
     return array
 

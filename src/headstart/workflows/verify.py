@@ -10,6 +10,7 @@ from headstart.core.arguments import checked
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder
 from headstart.core.progress import stage
+from headstart.core.unfinished import sweep
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.evaluation.extension import Extension
@@ -46,7 +47,8 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
 
     The cache folder (or the word "cache"), a gallery, a study, a saved model and an exported bundle are checked by the checksums
     in their files. Damaged files that headstart wrote into its cache, or as finished steps of runs and studies, are deleted, as
-    they are made again when they are needed; not without `repair`. All others are named only.
+    they are made again when they are needed, and so is what killed commands have left half-written; neither without `repair`. All
+    others are named only.
 
     Of a run, each file of the folder is hashed again but `report.html`, `stress.html` and `stress_part.html`, which are
     made of the others, and the intermediate results in `steps/`. So is each image: at the run's own places or, where the
@@ -56,6 +58,7 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
     run = run if isinstance(run, Run) else Run(_place(str(folder_given(run))))
     if (kind := kind_of(run.folder)) is not None and not _is_run(run):
         with stage("checking files"):
+            _swept(run.folder, repair=repair)
             found = verified_place(run.folder, kind, repair=repair)
         return Verification(run=str(run.folder), kind=kind.name, kinds=found)
     manifest = run.manifest
@@ -63,6 +66,7 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
         folder = run.folder if holds_outputs(run.folder) else Run.load(run.folder).folder
         raise DataError(NO_MANIFEST.format(folder=folder))
     with stage("checking files"):
+        _swept(run.folder, repair=repair)
         kinds = [verified_files(run, manifest)]
         kinds.append(verified_by_checksums(run.folder / "steps", STEPS, OF_STEPS, repair=repair))
     with stage("checking images"):
@@ -76,6 +80,12 @@ def verify(run: AnyRun, data: Data | None = None, *, repair: bool = True) -> Ver
     with stage("checking weights"):
         kinds += [verified_weights(manifest), verified_versions(manifest)]
     return Verification(run=str(run.folder), manifest=hash_of_file(run.folder / file_of(Manifest)), kinds=tuple(kinds))
+
+
+def _swept(folder: Path, *, repair: bool) -> None:
+    """On repair, delete what killed commands have left half-written in a folder that is headstart's."""
+    if repair:
+        sweep(folder, below=True)
 
 
 def _place(name: str) -> Path:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from http.client import HTTPException
 from pathlib import Path
-from uuid import uuid4
 
 from headstart.core.arrays import read_metadata
+from headstart.core.durable import sync_file, sync_folder
 from headstart.core.errors import DamagedError
+from headstart.core.unfinished import sweep, unfinished_folder
 
 
 def fetch(url: str, path: Path, digits: str | None = None) -> None:
@@ -25,14 +26,15 @@ def fetch(url: str, path: Path, digits: str | None = None) -> None:
     """
     import torch  # noqa: PLC0415
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem[:40]}.{uuid4().hex}{path.suffix}")
+    sweep(path.parent)
     try:
-        torch.hub.download_url_to_file(url, str(part), digits, progress=False)
-        if digits is None and path.suffix == ".safetensors":
-            read_metadata(part)
-        part.replace(path)
+        with unfinished_folder(path) as folder:
+            part = folder / path.name
+            torch.hub.download_url_to_file(url, str(part), digits, progress=False)
+            if digits is None and path.suffix == ".safetensors":
+                read_metadata(part)
+            sync_file(part)
+            part.replace(path)
+            sync_folder(path.parent)
     except (HTTPException, DamagedError) as error:
         raise RuntimeError(str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)

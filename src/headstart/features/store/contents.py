@@ -15,6 +15,7 @@ import numpy as np
 from headstart.backbones.engines.graphs import graphs_folder
 from headstart.core.folders import cache_folder
 from headstart.core.records import Record
+from headstart.core.unfinished import sweep
 from headstart.features.store.chunks import SUFFIX, read_chunk
 from headstart.features.store.eviction import evict, removed
 from headstart.features.store.same_folder import TOKENS
@@ -53,7 +54,8 @@ class CacheEntry(Record):
 
 
 def cache_contents() -> tuple[CacheEntry, ...]:
-    """What the cache holds: features, those used last first, then the rest."""
+    """What the cache holds: features, those used last first, then the rest; what killed commands left half-written is deleted."""
+    sweep(cache_folder(), below=True)
     features = cache_folder() / "features"
     entries = [_features_entry(folder) for folder in features.iterdir()] if features.is_dir() else []
     entries.sort(key=lambda entry: entry.last_used, reverse=True)
@@ -105,15 +107,15 @@ def _num_scanned(path: Path) -> int:
 def shrink_cache(limit_bytes: int) -> int:
     """Bytes freed by deleting features and compiled networks down to that many bytes, those used longest ago first.
 
-    Those in use stay.
+    Those in use stay. What killed commands have left half-written goes, too.
     """
-    return evict([cache_folder() / "features", graphs_folder()], limit_bytes)
+    return sweep(cache_folder(), below=True) + evict([cache_folder() / "features", graphs_folder()], limit_bytes)
 
 
 def clear_cache() -> int:
     """Bytes freed by deleting everything in the cache, in use or not; other files in its folders stay."""
     root = cache_folder()
-    freed = evict([root / "features", graphs_folder()], 0, -math.inf)
+    freed = sweep(root, below=True) + evict([root / "features", graphs_folder()], 0, -math.inf)
     for folder in (root / "features").glob("*/"):
         for path in (folder / NAME_FILE, *folder.glob(TOKENS)):
             removed(path)

@@ -42,7 +42,7 @@ def token_in(folder: Path) -> Iterator[Token]:
     """A token in the folder, which is made if absent; an `ExportError` where it cannot be written."""
     content = uuid4().hex
     token = Token(folder.absolute() / TOKENS.replace("*", content), content)
-    write_atomically(token.path, content)
+    write_atomically(token.path, content, durable=False)
     try:
         yield token
     finally:

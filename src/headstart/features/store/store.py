@@ -19,6 +19,7 @@ from headstart.core.mirror import Mirror, mirror
 from headstart.core.records import write_atomically
 from headstart.core.rows import IN_MEMORY_BYTES, Index, LazyRows, Rows, UnseenRowsError
 from headstart.core.types import Integers
+from headstart.core.unfinished import sweep
 from headstart.features.store.checked import CheckedChunks
 from headstart.features.store.chunks import SUFFIX, Arrays, Chunk, MadeChunk, chunk_content, chunk_of, read_chunk
 from headstart.features.store.eviction import TOUCH_SECONDS, evict, mark_used, removed
@@ -108,6 +109,7 @@ class Store:
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those keys that have no row yet, each once, in order; chunks of the others are checked and marked as in use."""
+        sweep(self.folder)
         self.refresh()
         if self.mirrored and not self._places.keys() >= set(keys):
             for chunk in self.mirrored.unknown(self._chunks):
@@ -191,7 +193,7 @@ class Store:
             self._written = 0
 
     def _write(self, name: str, content: bytes) -> None:
-        write_atomically(self.folder / name, content)
+        write_atomically(self.folder / name, content, durable=False)
         self.checked.written(name, here=True)
         self._written += len(content)
         self._touched[name] = time.monotonic()

@@ -66,7 +66,6 @@ def evaluate_chosen(
             """What the members chosen by these row weights predict together."""
             return pool.probs(pool.chosen(most, weights)) if pool else predictions.probs
 
-        folder.mkdir(parents=True, exist_ok=True)
         predictions.write(folder / PREDICTIONS)
         evaluation = evaluation_out_of_fold(predictions, select if pool else None, draws, plan.fitted_to)
         return ChosenStep(evaluation=evaluation, among=among)

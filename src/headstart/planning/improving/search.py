@@ -19,6 +19,7 @@ from headstart.core.ranges import Range
 from headstart.core.records import holds_anything, write_atomically
 from headstart.core.seeds import seed_for
 from headstart.core.steps import Steps
+from headstart.core.unfinished import sweep
 from headstart.data.summary import TaskSummary
 from headstart.data.task import Task
 from headstart.methods import method_from
@@ -349,6 +350,7 @@ def _claimed(folder: Path, study: Study) -> Study:
         raise PlanError(f"{folder} is a file. Give another --out.")
     if holds_anything(folder) and not path.exists():
         raise PlanError(f"{folder} holds something else than a search. Give another --out, or delete it.")
+    sweep(folder, below=True)
     if not path.exists():
         write_atomically(path, study.to_json())
         return study
