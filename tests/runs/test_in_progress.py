@@ -71,7 +71,7 @@ def test_a_run_that_ends_early_says_why(tmp_path, error, ended):
 
 
 def test_a_disk_that_takes_no_such_file_ends_no_run(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise ExportError("no space")
 
     monkeypatch.setattr(module, "write_atomically", full)

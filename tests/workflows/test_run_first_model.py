@@ -92,7 +92,9 @@ def test_a_run_says_what_it_does_while_it_is_made_and_what_ended_it(vectors, tmp
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     folder, seen = tmp_path / "runs" / "run", []
     write = in_progress.write_atomically
-    monkeypatch.setattr(in_progress, "write_atomically", lambda path, text: (write(path, text), seen.append(json.loads(text))))
+    monkeypatch.setattr(
+        in_progress, "write_atomically", lambda path, text, **_: (write(path, text), seen.append(json.loads(text)))
+    )
     with monkeypatch.context() as patch:
         kill_at(patch, fitting_runs, "fit_plan", 1)
         with pytest.raises(KeyboardInterrupt):
