@@ -208,7 +208,7 @@ def _decided(
         )  # fmt: skip
         return Decided(decision=decision, plan=plan)
 
-    inputs = {"request": request.to_dict(), "ranking": ranking.to_dict(), "weights": _content(request.weights)}
+    inputs = {"request": request.to_dict(), "ranking": ranking.content_fingerprint(), "weights": _content(request.weights)}
     inputs["sources"] = source_weights
 
     def is_whole(found: Decided, _: Path) -> bool:
@@ -222,7 +222,7 @@ def _decided(
 
 def _ranked_sources(task: Task, ranking: Ranking, workspace: Workspace, steps: Steps) -> SourceRanking:
     """The sources, ranked by what they help; the ranking is written."""
-    inputs = {"task": task.fingerprint, "ranking": ranking.to_dict()}
+    inputs = {"task": task.fingerprint, "ranking": ranking.content_fingerprint()}
     with stage("ranking the sources"):
         found = steps.run("sources", inputs, SourceRanking, lambda _: select_sources_by(task, ranking))
     workspace.write(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from headstart.core.estimate import Estimate
-from headstart.core.records import Migration, Record, renamed
+from headstart.core.records import Migration, Record, fingerprint_of, renamed
 from headstart.core.shown import Shown
 from headstart.planning.ranking.stage_scores import StageScore
 
@@ -68,3 +68,9 @@ class Ranking(Shown, Record):
     def of_nothing(cls, why: str) -> Self:
         """A ranking without candidates, and why there are none, in a sentence."""
         return cls(candidates=(), chosen=(), distinguishable=False, sentence=why, num_images=0)
+
+    def content_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of all but the measured times, on which nothing that follows from the ranking depends."""
+        values = self.to_dict()
+        candidates = [{name: value for name, value in one.items() if name != "seconds"} for one in values["candidates"]]
+        return fingerprint_of(values | {"candidates": candidates})
