@@ -51,13 +51,13 @@ def evaluation_out_of_fold(
     """
     evaluation = evaluation_of(predictions, SPLIT)
     bias = {} if select is None else selection_bias(predictions, select, draws)
-    wider = _widening(len(np.unique(predictions.groups)))
+    wider = widening_of(len(np.unique(predictions.groups)))
     metrics = {
-        name: _corrected(one, bias.get(name, 0.0), wider, METRICS.get(name).most) for name, one in evaluation.metrics.items()
+        name: corrected(one, bias.get(name, 0.0), wider, most=METRICS.get(name).most) for name, one in evaluation.metrics.items()
     }
     moved = bias.get("accuracy", 0.0)
     selective = tuple(
-        point.model_copy(update={"accuracy": _corrected(point.accuracy, moved, wider, 1.0)}) for point in evaluation.selective
+        point.model_copy(update={"accuracy": corrected(point.accuracy, moved, wider, most=1.0)}) for point in evaluation.selective
     )
     return evaluation.model_copy(
         update={
@@ -69,7 +69,7 @@ def evaluation_out_of_fold(
     )
 
 
-def _widening(num_groups: int) -> float:
+def widening_of(num_groups: int) -> float:
     """How much wider the percentiles over bootstrap draws of a mean of the rows left out are than those of all rows.
 
     A draw leaves out a share h = (1 - 1/n)^n of the groups, and a mean of these has 1 / h - 1 times the variance. With 0.37 that
@@ -81,9 +81,11 @@ def _widening(num_groups: int) -> float:
     return MEASURED * math.sqrt(1 / share - 1) if share else 1.0
 
 
-def _corrected(estimate: Estimate, bias: float, wider: float, most: float | None) -> Estimate:
+def corrected(estimate: Estimate, bias: float, wider: float, *, least: float | None = 0.0, most: float | None = None) -> Estimate:
+    """An estimate moved by a bias, its interval widened by a factor; both within what the number can be."""
+
     def within(end: float) -> float:
-        return min(max(end, 0.0), math.inf if most is None else most)
+        return min(max(end, -math.inf if least is None else least), math.inf if most is None else most)
 
     value = estimate.value - bias
     low, high = value - wider * (estimate.value - estimate.low), value + wider * (estimate.high - estimate.value)

@@ -76,6 +76,14 @@ class ValidatedOutputs:
         """Folds that it was fitted to."""
         return int(self.held_out.folds.max()) + 1
 
+    def on_rows(self, rows: Integers) -> ValidatedOutputs | None:
+        """What it says about those rows alone, in that order; None where it lacks one of them."""
+        place = {row: at for at, row in enumerate(self.held_out.rows.tolist())}
+        if any(row not in place for row in rows.tolist()):
+            return None
+        index = np.array([place[row] for row in rows.tolist()], np.int64)
+        return replace(self, held_out=self.held_out.take(index), values=self.values[index], thresholds=self.thresholds[index])
+
     def losses(self, task: OutputTask) -> Floats:
         """The loss of each image, float64 [held-out sample]."""
         return task.kind.row_losses(self.values, task.targets[self.held_out.rows], task.scaling)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from headstart.core.errors import DataError, PlanError
 from headstart.core.estimate import Estimate
 from headstart.core.steps import Steps
@@ -18,6 +20,20 @@ from headstart.planning.ranking.ranking import Ranking
 from headstart.planning.results import Verdict
 
 
+class Decided(NamedTuple):
+    """What was decided.
+
+    Attributes:
+        decision: With its evidence.
+        chosen: The candidate to fit.
+        among: The candidates that it was chosen among by the mean loss, itself included.
+    """
+
+    decision: OutputDecision
+    chosen: ValidatedOutputs
+    among: tuple[ValidatedOutputs, ...]
+
+
 def decide_outputs(
     task: OutputTask,
     ranking: Ranking | None,
@@ -26,7 +42,7 @@ def decide_outputs(
     budget_seconds: float,
     only: str | None = None,
     weights: str = "pretrained",
-) -> tuple[OutputDecision, ValidatedOutputs]:
+) -> Decided:
     """The decision, and the candidate to fit.
 
     Candidates are fitted to the same folds and compared by the loss of each held-out image, paired, with an interval over groups
@@ -42,7 +58,7 @@ def decide_outputs(
         weights: A file of weights for the one network ranked, or "pretrained".
 
     Returns:
-        Both.
+        Both, and what it was chosen among.
 
     Raises:
         DataError: No image can be held out.
@@ -77,7 +93,7 @@ def decide_outputs(
         budget_seconds=trials.budget_seconds,
         spent_seconds=trials.spent_seconds,
     )
-    return decision, chosen
+    return Decided(decision, chosen, _among(trials, chosen, only))
 
 
 def _verdict(
@@ -108,6 +124,15 @@ def _chosen(trials: OutputTrials, task: OutputTask, best: ValidatedOutputs, only
         return best
     cheap = min(closed, key=lambda one: float(one.losses(task).mean()))
     return best if compared_outputs(task, best, cheap).significant else cheap
+
+
+def _among(trials: OutputTrials, chosen: ValidatedOutputs, only: str | None) -> tuple[ValidatedOutputs, ...]:
+    """The candidates of which the chosen one has the least loss: closed forms, or all where it is trained and beyond noise."""
+    if only == "scratch":
+        return (chosen,)
+    closed = not FITS.get(chosen.candidate.fit).trains
+    found = (one for one in trials.validated if one.candidate.fit)
+    return tuple(one for one in found if not (closed and FITS.get(one.candidate.fit).trains))
 
 
 def _shown(gain: Estimate, *, signs: str = "+") -> str:

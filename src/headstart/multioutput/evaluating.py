@@ -9,15 +9,14 @@ import numpy as np
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.multioutput.comparing import mean_gain
-from headstart.multioutput.cross_validation import ValidatedOutputs, calibration_parts
-from headstart.multioutput.intervals import LEVEL, CrossConformal
+from headstart.multioutput.intervals import LEVEL
 from headstart.multioutput.metrics import estimates_of
 from headstart.multioutput.metrics.mean_average_precision import MeanAveragePrecision
 from headstart.multioutput.metrics.micro_f1 import MicroF1
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputEvaluation, OutputRow
-from headstart.multioutput.task import OutputSummary, OutputTask
+from headstart.multioutput.task import OutputSummary
 
 
 def predictions_of(model: OutputModel, images: ImageSet, targets: Floats) -> OutputPredictions:
@@ -34,23 +33,7 @@ def predictions_of(model: OutputModel, images: ImageSet, targets: Floats) -> Out
     if model.residuals is None or not model.residuals.allows(LEVEL):
         return made
     low, high = model.intervals(images, LEVEL)
-    return replace(made, low=low, high=high)
-
-
-def out_of_fold_predictions(task: OutputTask, chosen: ValidatedOutputs) -> OutputPredictions:
-    """What the chosen candidate said about held-out images; their intervals are made of the residuals of other folds."""
-    made = chosen.predictions(task)
-    if task.kind.noun == "labels":
-        return made
-    residuals = np.abs(made.values - made.targets)
-    low, high = np.empty_like(made.values), np.empty_like(made.values)
-    for own in calibration_parts(task, chosen.held_out):
-        rest = np.setdiff1d(np.arange(len(made)), own)
-        conformal = CrossConformal(residuals[rest], np.zeros(len(rest), np.int64))
-        if not conformal.allows(LEVEL):
-            return made
-        low[own], high[own] = conformal.interval(made.values[own][None], LEVEL)
-    return replace(made, low=low, high=high)
+    return made.with_intervals(low, high)
 
 
 def evaluated_on(model: OutputModel, predictions: OutputPredictions, summary: OutputSummary, name: str) -> OutputEvaluation:

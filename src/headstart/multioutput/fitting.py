@@ -15,10 +15,12 @@ from headstart.multioutput.model import OutputModel
 from headstart.multioutput.task import OutputTask
 
 
-def fitted_outputs(task: OutputTask, chosen: ValidatedOutputs, backbone: Backbone, steps: Steps, workspace: Path) -> OutputModel:
+def fitted_outputs(
+    task: OutputTask, chosen: ValidatedOutputs, backbone: Backbone, steps: Steps, workspace: Path, widening: float = 1.0
+) -> OutputModel:
     """The model: a closed form on all labeled images; of what is trained the mean of the models of the folds.
 
-    Held-out scores calibrate it. Numbers keep the models of the folds, which give prediction intervals.
+    Held-out scores calibrate it. Numbers keep the models of the folds, which give prediction intervals, wider by that factor.
     """
     fit = FITS.get(chosen.candidate.fit)()
     wants_folds = fit.trains or task.kind.noun == "numbers"
@@ -37,5 +39,5 @@ def fitted_outputs(task: OutputTask, chosen: ValidatedOutputs, backbone: Backbon
         link=link,
         thresholds=task.kind.thresholds(values, targets),
         fold_members=tuple(folds) if has_intervals else (),
-        residuals=CrossConformal(np.abs(values - targets), held_out.folds) if has_intervals else None,
+        residuals=CrossConformal(np.abs(values - targets), held_out.folds, widening) if has_intervals else None,
     )

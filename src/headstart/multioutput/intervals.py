@@ -11,6 +11,8 @@ from headstart.core.types import Floats, Integers
 
 LEVEL = 0.9
 """Of the intervals of an evaluation."""
+SMALLEST_WIDENING = 0.0005
+"""A widening that is shown as none: half of the last digit."""
 CHUNK_VALUES = 20_000_000
 
 
@@ -21,6 +23,7 @@ class CrossConformal:
     Attributes:
         residuals: float64 [held-out sample, output].
         folds: int64 [held-out sample].
+        widening: By what residuals are multiplied, as the model was chosen by the same images; 1 where it was not.
 
     Reference: Barber, Candes, Ramdas & Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 2021, section
         3 (CV+) and theorem 4; with one fold it is split conformal prediction (Lei et al., JASA 2018).
@@ -28,6 +31,7 @@ class CrossConformal:
 
     residuals: Floats = field(repr=False)
     folds: Integers = field(repr=False)
+    widening: float = 1.0
 
     def allows(self, level: float) -> bool:
         """Whether there are residuals enough for intervals of that level."""
@@ -58,12 +62,13 @@ class CrossConformal:
                 f"outside. Ask for {most:g} or less."
             )
         low, high = np.empty(predicted.shape[1:]), np.empty(predicted.shape[1:])
+        residuals = self.widening * self.residuals[:, None]
         step = max(1, CHUNK_VALUES // (count * predicted.shape[2]))
         for start in range(0, predicted.shape[1], step):
             part = slice(start, start + step)
             own = predicted[self.folds, part]  # [held-out sample, sample, output]
-            high[part] = np.partition(own + self.residuals[:, None], place - 1, axis=0)[place - 1]
-            low[part] = np.partition(own - self.residuals[:, None], count - place, axis=0)[count - place]
+            high[part] = np.partition(own + residuals, place - 1, axis=0)[place - 1]
+            low[part] = np.partition(own - residuals, count - place, axis=0)[count - place]
         return low, high
 
     def guarantee(self, level: float) -> str:
@@ -72,7 +77,7 @@ class CrossConformal:
         if num_folds == 1:
             return (
                 f"Intervals at {level:.0%} hold the true number for at least {level:.0%} of images like the labeled ones, on "
-                "average over draws of these (split conformal)."
+                f"average over draws of these (split conformal).{self._widened}"
             )
         count = len(self.residuals)
         loss = min(2 * (1 - 1 / num_folds) / (count / num_folds + 1), (1 - num_folds / count) / (num_folds + 1))
@@ -80,8 +85,15 @@ class CrossConformal:
         return (
             f"Intervals at {level:.0%} hold the true number for at least {least:.0%} of images like the labeled ones, on average "
             f"over draws of these, for a model that these did not choose (CV+), and for about {level:.0%} where models of "
-            "different folds agree."
+            f"different folds agree.{self._widened}"
         )
+
+    @property
+    def _widened(self) -> str:
+        """What was done about the choice, as a sentence after a space; empty where nothing was."""
+        if self.widening < 1 + SMALLEST_WIDENING:
+            return ""
+        return f" As the model was chosen by the same images, they are {self.widening - 1:.1%} wider than its own errors say."
 
 
 def _place(level: float, count: int) -> int:

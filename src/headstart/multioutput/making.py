@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from headstart.backbones.pretrained import Pretrained
 from headstart.core.errors import PlanError
 from headstart.core.parsing import json_document
 from headstart.core.progress import note, stage
 from headstart.core.records import Record, write_atomically
 from headstart.core.stopping import Stopper, interruptible, stoppable
+from headstart.evaluation.out_of_fold import SMALLEST_BIAS, corrected, widening_of
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
 from headstart.features.prediction_engine import settle_prediction_engine
-from headstart.multioutput.cross_validation import ValidatedOutputs
-from headstart.multioutput.deciding import decide_outputs
-from headstart.multioutput.evaluating import evaluated, out_of_fold_predictions, predictions_of
+from headstart.multioutput.deciding import Decided, decide_outputs
+from headstart.multioutput.evaluating import evaluated, predictions_of
 from headstart.multioutput.fitting import fitted_outputs
+from headstart.multioutput.metrics import metrics_for
 from headstart.multioutput.model import OutputModel
-from headstart.multioutput.records import OutputDecision
+from headstart.multioutput.predictions import OutputPredictions
+from headstart.multioutput.records import OutputEvaluation
 from headstart.multioutput.run import FILES, OutputRun
+from headstart.multioutput.selection import LOSS, Selection, measured_selection, out_of_fold_predictions
 from headstart.multioutput.task import OutputTask
 from headstart.multioutput.trials import OutputTrials
 from headstart.planning.budget import budget_of
@@ -28,7 +33,13 @@ from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import holds_outputs
 from headstart.runs.workspace import RESULT, Workspace
 
-CHOSEN_ON_THEM = "The model was chosen among several by these same images: the numbers may be optimistic."
+ANOTHER_MODEL = (
+    "The model that is kept is another one than those that predicted, so that the intervals are wider than those of a test."
+)
+CHOSEN_ON_THEM = (
+    "It was chosen among {candidates} candidates on the same images: as choosing again on {draws:,} bootstrap draws and judging "
+    "on the images left out shows (BBC-CV), {change}."
+)
 
 
 class OutputRequest(Record):
@@ -65,11 +76,9 @@ def run_outputs(
         with stoppable(stopper):
             ranking = _ranked(task, cards, request, workspace)
             steps, budget = workspace.sharing_steps, budget_of(minutes)
-            decision, chosen = decide_outputs(
-                task, ranking, steps, budget_seconds=budget, only=request.only, weights=request.weights
-            )
-        _write(workspace, decision)
-        return _finished(task, workspace, decision, chosen)
+            decided = decide_outputs(task, ranking, steps, budget_seconds=budget, only=request.only, weights=request.weights)
+        _write(workspace, decided.decision)
+        return _finished(task, workspace, decided)
 
 
 def _ranked(task: OutputTask, cards: list[Pretrained], request: OutputRequest, workspace: Workspace) -> Ranking | None:
@@ -82,39 +91,68 @@ def _ranked(task: OutputTask, cards: list[Pretrained], request: OutputRequest, w
     return found
 
 
-def _finished(task: OutputTask, workspace: Workspace, decision: OutputDecision, chosen: ValidatedOutputs) -> OutputRun:
+def _finished(task: OutputTask, workspace: Workspace, decided: Decided) -> OutputRun:
     """The run with its model and its evaluation."""
+    chosen = decided.chosen
+    with stage("measuring what the choice added"):
+        selection = measured_selection(task, chosen, decided.among)
     backbone = OutputTrials(task, workspace.steps, 0.0).backbone(chosen.candidate)
     with stage("fitting"):
-        model = fitted_outputs(task, chosen, backbone, workspace.sharing_steps, workspace.path("steps"))
+        model = fitted_outputs(task, chosen, backbone, workspace.sharing_steps, workspace.path("steps"), selection.widening)
         for network in model.networks if not task.images.train.images.embedded else ():
             settle_prediction_engine(task.images.labeled, network)
         model.save(workspace.path(MODEL))
     with stage("evaluating"):
-        _evaluate(task, workspace, model, chosen)
+        _evaluate(task, workspace, model, decided, selection)
     workspace.write_learned(task.images.labeled.content_keys)
     workspace.write_drops()
     workspace.write_peak_memory()
     run = OutputRun.load(workspace.folder)
     write_atomically(workspace.path(RESULT), json_document(run.result))
-    note(decision.sentence)
+    note(decided.decision.sentence)
     return run
 
 
-def _evaluate(task: OutputTask, workspace: Workspace, model: OutputModel, chosen: ValidatedOutputs) -> None:
+def _evaluate(task: OutputTask, workspace: Workspace, model: OutputModel, decided: Decided, selection: Selection) -> None:
     test = task.images.test
     if test is not None and task.hidden_targets is not None:
-        predictions, split = predictions_of(model, test, task.hidden_targets), "test"
+        predictions = predictions_of(model, test, task.hidden_targets)
         protocol = f"{len(test):,} sealed test images, intervals by a bootstrap over groups of images."
+        evaluation = evaluated(model, predictions, task.summary(), "test", protocol)
     else:
-        predictions, split = out_of_fold_predictions(task, chosen), OUT_OF_FOLD
-        protocol = (
-            f"{len(predictions):,} labeled images, each predicted by a model that was fitted without it ({chosen.num_folds} "
-            f"{'folds' if chosen.num_folds > 1 else 'fold'}), intervals by a bootstrap over groups of images. "
-            f"{CHOSEN_ON_THEM}"
-        )
+        predictions = out_of_fold_predictions(task, decided.chosen, selection.widening)
+        evaluation = _evaluated_out_of_fold(task, model, predictions, decided.chosen.num_folds, selection)
     predictions.write(workspace.path(TEST_PREDICTIONS))
-    _write(workspace, evaluated(model, predictions, task.summary(), split, protocol))
+    _write(workspace, evaluation)
+
+
+def _evaluated_out_of_fold(
+    task: OutputTask, model: OutputModel, predictions: OutputPredictions, num_folds: int, selection: Selection
+) -> OutputEvaluation:
+    """The evaluation by held-out images, every metric without what the choice among candidates added to it."""
+    folds = f"{num_folds} {'folds' if num_folds > 1 else 'fold'}"
+    protocol = (
+        f"{len(predictions):,} labeled images, each predicted by a model that was fitted without it ({folds}), intervals by a "
+        f"bootstrap over groups of images. {ANOTHER_MODEL}"
+    )
+    metric = metrics_for(task.kind.name())[task.kind.primary]
+    bias = selection.biases.get(task.kind.primary, 0.0)
+    if selection.num_candidates > 1:
+        change = _change(metric.title, bias)
+        said = CHOSEN_ON_THEM.format(candidates=selection.num_candidates, draws=selection.draws, change=change)
+        protocol = f"{protocol} {said}"
+    evaluation = evaluated(model, predictions, task.summary(), OUT_OF_FOLD, protocol)
+    num_groups = len(np.unique(predictions.groups))
+    metrics = {name: selection.estimate(task, name, found, num_groups) for name, found in evaluation.metrics.items()}
+    gain = corrected(evaluation.gain_over_none, -selection.biases.get(LOSS, 0.0), widening_of(num_groups), least=None)
+    return evaluation.model_copy(update={"metrics": metrics, "gain_over_none": gain})
+
+
+def _change(title: str, bias: float) -> str:
+    """What the choice did to the first metric."""
+    if abs(bias) < SMALLEST_BIAS:
+        return f"that changed {title} by nothing"
+    return f"that made {title} {abs(bias):.3f} {'larger, which is taken off' if bias > 0 else 'smaller, which is given back'}"
 
 
 def _write(workspace: Workspace, *records: Record) -> None:

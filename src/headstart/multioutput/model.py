@@ -95,6 +95,7 @@ class OutputModel:
         arrays: dict[str, Any] = {"slope": self.link.slope, "offset": self.link.offset, "thresholds": self.thresholds}
         if self.residuals is not None:
             arrays |= {"residuals": self.residuals.residuals, "folds": self.residuals.folds}
+            arrays["widening"] = np.array([self.residuals.widening])
         write_arrays(folder / ARRAYS, arrays)
         members = (*self.averaged, *self.fold_members)
         card = OutputCard(
@@ -114,7 +115,7 @@ class OutputModel:
             arrays = read_arrays(folder / ARRAYS)
             networks = {name: extractor_in(folder / name) for name in card.networks}
             members = [Member.load(folder / "members" / str(at), networks[name]) for at, name in enumerate(card.networks)]
-            residuals = CrossConformal(arrays["residuals"], arrays["folds"].astype(np.int64)) if "residuals" in arrays else None
+            residuals = _residuals_in(arrays) if "residuals" in arrays else None
             link, thresholds = Link(arrays["slope"], arrays["offset"]), arrays["thresholds"]
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
@@ -122,6 +123,11 @@ class OutputModel:
             ) from None
         averaged, folds = members[: card.num_averaged], members[len(members) - card.num_fold_members :]
         return cls(KINDS.get(card.kind)(), card.outputs, tuple(averaged), link, thresholds, tuple(folds), residuals)
+
+
+def _residuals_in(arrays: dict[str, Any]) -> CrossConformal:
+    widening = float(arrays["widening"][0]) if "widening" in arrays else 1.0  # earlier versions did not widen
+    return CrossConformal(arrays["residuals"], arrays["folds"].astype(np.int64), widening)
 
 
 def mean_scores(members: Sequence[Member], images: ImageSet) -> Floats:

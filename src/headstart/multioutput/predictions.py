@@ -89,6 +89,10 @@ class OutputPredictions:
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a file of predicted outputs ({error}). Delete it and run again.") from None
 
+    def with_intervals(self, low: Floats, high: Floats) -> OutputPredictions:
+        """The same rows with prediction intervals, whose ends are [sample, output] both."""
+        return replace(self, low=low, high=high)
+
     def with_constant(self, constant: Floats, thresholds: Floats) -> OutputPredictions:
         """The same rows, of each of which the same is said, with the same thresholds, [output] both; without intervals."""
         values, said_from = (np.tile(one, (len(self), 1)) for one in (constant, thresholds))

@@ -26,6 +26,8 @@ class OutputMetric(ABC):
         meaning: A few words that explain it.
         is_share: Whether it is printed as per cent; else as a decimal number.
         larger_is_better: Whether a larger value is the better one; None where neither is.
+        least: Its smallest value; None where it has none.
+        most: Its greatest value; None where it has none.
         position: Where it stands in an evaluation; metrics of plug-ins stand last.
     """
 
@@ -34,6 +36,8 @@ class OutputMetric(ABC):
     meaning: ClassVar[str]
     is_share: ClassVar[bool] = True
     larger_is_better: ClassVar[bool | None] = True
+    least: ClassVar[float | None] = 0.0
+    most: ClassVar[float | None] = 1.0
     position: ClassVar[int] = 1_000
 
     @abstractmethod

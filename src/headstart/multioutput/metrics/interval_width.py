@@ -20,6 +20,7 @@ class IntervalWidth(RowMean):
     meaning: ClassVar[str] = "of the prediction intervals"
     is_share: ClassVar[bool] = False
     larger_is_better: ClassVar[bool | None] = False
+    most: ClassVar[float | None] = None
     position: ClassVar[int] = 50
 
     def rows(self, predictions: OutputPredictions) -> Floats | None:

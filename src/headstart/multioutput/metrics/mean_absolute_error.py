@@ -20,6 +20,7 @@ class MeanAbsoluteError(RowMean):
     meaning: ClassVar[str] = "mean absolute error"
     is_share: ClassVar[bool] = False
     larger_is_better: ClassVar[bool | None] = False
+    most: ClassVar[float | None] = None
     position: ClassVar[int] = 20
 
     def rows(self, predictions: OutputPredictions) -> Floats:

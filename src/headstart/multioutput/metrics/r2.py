@@ -19,6 +19,7 @@ class R2(OutputMetric):
     title: ClassVar[str] = "R2"
     meaning: ClassVar[str] = "share of the variance that is explained"
     is_share: ClassVar[bool] = False
+    least: ClassVar[float | None] = None
     position: ClassVar[int] = 10
 
     def values(self, predictions: OutputPredictions, weights: Floats) -> Floats:

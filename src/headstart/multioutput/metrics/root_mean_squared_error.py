@@ -20,6 +20,7 @@ class RootMeanSquaredError(OutputMetric):
     meaning: ClassVar[str] = "root mean squared error"
     is_share: ClassVar[bool] = False
     larger_is_better: ClassVar[bool | None] = False
+    most: ClassVar[float | None] = None
     position: ClassVar[int] = 30
 
     def values(self, predictions: OutputPredictions, weights: Floats) -> Floats:
