@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -107,7 +108,8 @@ def test_the_numbers_of_a_named_column_are_read(folder):
     with pytest.raises(DataError) as caught:
         read_numbers("digits", "age")
     assert str(caught.value) == (
-        'digits: has no columns, and the numbers of "age" are to be predicted. Give a manifest or a frame.'
+        'digits: has no columns, and the numbers of "age" are to be predicted. Give a manifest, a frame or a '
+        "file of feature vectors."
     )
 
 
@@ -116,6 +118,11 @@ def test_the_numbers_of_a_named_column_are_read(folder):
     [
         ("old", 'm, line 3: target = "old" is not a number. Write one, such as 37.5, or leave the cell empty.'),
         ("nan", 'm, line 3: target = "nan" is not a finite number. Correct it, or leave the cell empty.'),
+        (
+            "1e300",
+            'm, line 3: target = "1e300" is larger than 1e+100, beyond which squared errors cannot be added. Correct it, or '
+            "give all numbers in a larger unit.",
+        ),
         ("-inf", 'm, line 3: target = "-inf" is not a finite number. Correct it, or leave the cell empty.'),
     ],
 )
@@ -158,3 +165,52 @@ def test_such_data_are_refused_where_one_class_is_wanted(folder):
         with pytest.raises(SeveralOutputsError) as caught:
             call()
         assert str(caught.value) == sentence
+
+
+def test_the_message_about_a_number_names_the_column_that_was_asked_for(folder):
+    (folder / "m.csv").write_text("path,age\na.png,3\nb.png,old\n")
+    with pytest.raises(DataError, match=r'm.csv, line 3: age = "old" is not a number'):
+        read_numbers(str(folder / "m.csv"), "age")
+
+
+def test_a_column_of_paths_holds_no_numbers(folder):
+    (folder / "m.csv").write_text("file,age\na.png,3\nb.png,4\n")
+    with pytest.raises(DataError) as caught:
+        read_numbers(str(folder / "m.csv"), "file")
+    assert str(caught.value) == (
+        f'{folder}/m.csv: the column "file" tells what numbers are predicted from. Name the one that holds the numbers.'
+    )
+
+
+@pytest.mark.parametrize(("target", "label"), [("0.5", "cat"), ("3", "3")])
+def test_classes_by_another_heading_win_over_amounts_in_a_column_target(folder, target, label):
+    rows = "".join(f"{name}.png,{target},{species}\n" for name, species in (("a", "cat"), ("b", "dog")))
+    (folder / "m.csv").write_text(f"path,target,species\n{rows}")
+    raw = reader_for(str(folder / "m.csv")).read(str(folder / "m.csv"))
+    assert (raw.outputs, raw.labels[0]) == ("", label)  # whole numbers in a column target are classes
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+def test_a_column_of_a_file_of_vectors_can_be_named(tmp_path, suffix):
+    place, features = str(tmp_path / f"v.{suffix}"), np.arange(12.0).reshape(4, 3)
+    columns = {"features": features, "labels": np.array(["a", "b", "a", "b"]), "age": np.array([3, 4, 5, 6])}
+    if suffix == "npz":
+        np.savez(place, **columns)
+    else:
+        pq.write_table(pa.table({name: list(column) for name, column in columns.items()}), place)
+    raw = read_numbers(place, "age")
+    assert (raw.outputs, raw.labels) == ("numbers", ("3.0", "4.0", "5.0", "6.0"))
+    assert [finding.code for finding in raw.findings] == ["ignored-columns", "predicts-numbers"]
+    with pytest.raises(DataError) as caught:
+        read_numbers(place, "ages")
+    assert str(caught.value) == (
+        f'{place}: has no column "ages", whose numbers are to be predicted. Did you mean "age"? Name one of its columns.'
+    )
+    with pytest.raises(DataError, match="tells what numbers are predicted from"):
+        read_numbers(place, "features")
+    np.testing.assert_array_equal(reader_for(place).pictures(place).vectors(), features)
+
+
+def test_vectors_to_predict_for_may_have_labels_of_any_kind(tmp_path):
+    np.savez(tmp_path / "v.npz", features=np.ones((2, 3)), labels=np.array([0.3, 0.4]))
+    assert len(reader_for(str(tmp_path / "v.npz")).pictures(str(tmp_path / "v.npz"))) == 2

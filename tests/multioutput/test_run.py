@@ -173,11 +173,12 @@ def test_predict_options_for_classes_and_for_numbers_are_refused(runs, tmp_path,
     ("told", "sentence"),
     [
         ({"target": np.full(20, 1.5)}, "every target is 1.5, so that there is nothing to learn. Give images that differ."),
+        ({"target": 1.5 + 1e-12 * np.arange(20)}, "every target is 1.5, so that there is nothing to learn."),
         ({"target": np.arange(6) + 0.5}, "6 readable images have numbers to learn from, and 10 are needed. Label more."),
         ({"labels": np.array(["a;b;"] * 20)}, "every label is on all images or on none, so that there is nothing to learn."),
         ({"labels": np.array([";", *(f"a{row};" for row in range(11))])}, "no label is on 2 images to learn from."),
     ],
-    ids=["constant", "few", "all alike", "each once"],
+    ids=["constant", "constant but for rounding", "few", "all alike", "each once"],
 )
 def test_targets_that_teach_nothing_are_refused(tmp_path, told, sentence):
     count = len(next(iter(told.values())))
@@ -192,6 +193,27 @@ def test_rare_labels_are_left_out_and_unlabeled_images_are_not_used(tmp_path):
     assert (task.outputs, len(task.targets), task.summary().counts) == (("a", "b"), 21, (11, 10))
     assert [finding.code for finding in task.findings] == ["several-labels", "rare-labels", "unlabeled-unused"]
     assert task.findings[1].title == 'Labels of fewer than 2 images to learn from are not learned: "rare".'
+
+
+def test_a_number_that_stands_for_an_unknown_one_is_noted(tmp_path):
+    ages = np.linspace(20.5, 60.5, 30)
+    ages[7] = -999
+    np.savez(tmp_path / "d.npz", features=np.random.default_rng(1).normal(size=(30, 3)), target=ages)
+    (finding,) = (one for one in read_outputs(str(tmp_path / "d.npz")).findings if one.code == "outlying-numbers")
+    assert finding.title == "Numbers lie far from all others (1): one is -999, and half lie in 29.4655 to 50.5."
+    ages[7] = 100
+    np.savez(tmp_path / "d.npz", features=np.random.default_rng(1).normal(size=(30, 3)), target=ages)
+    assert "outlying-numbers" not in [one.code for one in read_outputs(str(tmp_path / "d.npz")).findings]
+
+
+def test_a_run_on_a_named_column_of_vectors_is_evaluated_and_verified(tmp_path):
+    features = np.random.default_rng(1).normal(size=(40, 3))
+    np.savez(tmp_path / "d.npz", features=features, labels=np.array(["a", "b"] * 20), age=10 * features[:, 0] + 40)
+    run = headstart.run(tmp_path / "d.npz", numbers="age", out=tmp_path / "run")
+    assert run.evaluation.metrics["r2"].value > 0.4
+    assert headstart.evaluate(run, tmp_path / "d.npz").num_images == 40
+    assert headstart.verify(run).same
+    assert len(headstart.predict(run, tmp_path / "d.npz")) == 40
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,9 @@ def test_metrics_are_moved_and_widened_within_what_they_can_be():
 
 def test_a_run_tells_what_its_choice_added(vectors, tmp_path):
     run = headstart.run(vectors["several_labels"], out=tmp_path / "run")
-    assert "It was chosen among 2 candidates on the same images: as choosing again on 200 bootstrap draws" in run.evaluation.protocol
+    assert (
+        "It was chosen among 2 candidates on the same images: as choosing again on 200 bootstrap draws" in run.evaluation.protocol
+    )
     assert run.evaluation.protocol.endswith(", which is taken off.")
     assert "that made mAP 0." in run.evaluation.protocol
 

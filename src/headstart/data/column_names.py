@@ -65,6 +65,11 @@ def known_name(name: str, known: Iterable[str]) -> str | None:
     return next((word for word in known if plain in {word, f"{word}s", word.removesuffix("s")}), None)
 
 
+def heading_by_alias(names: Iterable[str], word: str) -> str:
+    """The heading that means a known column by another name, the most telling one; empty where there is none."""
+    return next(iter(_by_alias(list(names), word)), "")
+
+
 def _by_alias(names: Sequence[str], word: str) -> list[str]:
     aliases = [*ALIASES.get(word.removesuffix("s"), ()), *([LABEL_OF_EMBEDDINGS] if word == "labels" else [])]
     plain = {_plain(name): name for name in reversed(names)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from headstart.core.errors import DataError, did_you_mean
 from headstart.core.findings import Finding
 from headstart.data.class_names import canonical, check_distinct
+from headstart.data.column_names import heading_by_alias
 
 if TYPE_CHECKING:
     from headstart.data.raw_dataset import RawDataset
@@ -25,6 +26,8 @@ SEVERAL = "several-labels"
 """The finding of several labels."""
 MOSTLY = 0.5
 """Share of cells that must be numbers with a fraction for a column `target` to be read as numbers. Chosen, not measured."""
+LARGEST = 1e100
+"""Larger numbers are refused: a square of 1e200 leaves room in float64 for the sum of any number of them."""
 MEANT = {"several_labels": "several labels", "numbers": "numbers"}
 COMMANDS = "`run`, `inspect`, `rank`, `predict`, `evaluate`, `report`, `export` and `serve`"
 
@@ -72,13 +75,30 @@ def labels_in(cell: str) -> tuple[str, ...]:
     return tuple(sorted({name for piece in cell.split(SEPARATOR) if (name := canonical(piece))}))
 
 
-def number_in(cell: str, where: str) -> float:
-    """The number that a cell holds; a `DataError`, which names the row as `where`, for any other text, nan and infinity."""
+def number_in(cell: str, where: str, heading: str = TARGET) -> float:
+    """The number that a cell of a column holds.
+
+    Args:
+        cell: Its text.
+        where: The row, for messages.
+        heading: The column's.
+
+    Returns:
+        The number.
+
+    Raises:
+        DataError: It is another text, nan, infinity, or so large that its square is no number.
+    """
     number = _number(cell)
     if number is None:
-        raise DataError(f'{where}: target = "{cell}" is not a number. Write one, such as 37.5, or leave the cell empty.')
+        raise DataError(f'{where}: {heading} = "{cell}" is not a number. Write one, such as 37.5, or leave the cell empty.')
     if not math.isfinite(number):
-        raise DataError(f'{where}: target = "{cell}" is not a finite number. Correct it, or leave the cell empty.')
+        raise DataError(f'{where}: {heading} = "{cell}" is not a finite number. Correct it, or leave the cell empty.')
+    if abs(number) > LARGEST:
+        raise DataError(
+            f'{where}: {heading} = "{cell}" is larger than {LARGEST:g}, beyond which squared errors cannot be added. Correct it, '
+            "or give all numbers in a larger unit."
+        )
     return number
 
 
@@ -89,15 +109,28 @@ def are_amounts(cells: Sequence[str]) -> bool:
     return bool(given) and sum(not number.is_integer() for number in numbers) > MOSTLY * len(given)
 
 
-def with_numbers(meant: Mapping[str, str], cells_of: Callable[[str], Sequence[str]], asked: str, place: str) -> dict[str, str]:
+def check_asked(meant: Mapping[str, str], names: Collection[str], asked: str, place: str) -> None:
+    """Refuse a heading whose numbers are asked for where no column has it, or where it tells what is predicted from."""
+    if asked not in names:
+        raise DataError(
+            f'{place}: has no column "{asked}", whose numbers are to be predicted.{did_you_mean(asked, names)} Name one '
+            "of its columns."
+        )
+    if meant.get(asked) in ("path", "features"):
+        raise DataError(
+            f'{place}: the column "{asked}" tells what numbers are predicted from. Name the one that holds the numbers.'
+        )
+
+
+def with_numbers(meant: Mapping[str, str], columns: Mapping[str, Sequence[str]], asked: str, place: str) -> dict[str, str]:
     """The known column that each heading means, once it is decided which one holds numbers to predict.
 
-    That is the one that was asked for. Otherwise it is a column `target` that holds amounts, where no other column holds classes;
-    a column `target` of other cells holds classes.
+    That is the one that was asked for. Otherwise it is a column `target` that holds amounts, where no other column holds classes,
+    be it called label, species or another name of such; a column `target` of other cells holds classes.
 
     Args:
         meant: The known column by heading.
-        cells_of: The cells of a column by its heading; a `KeyError` where there is none of that heading.
+        columns: The cells of each column by its heading.
         asked: The heading that was asked for; empty where none was.
         place: The file, for messages.
 
@@ -109,13 +142,7 @@ def with_numbers(meant: Mapping[str, str], cells_of: Callable[[str], Sequence[st
     """
     others = {name: word for name, word in meant.items() if word not in ("label", TARGET)}
     if asked:
-        try:
-            cells_of(asked)
-        except KeyError:
-            raise DataError(
-                f'{place}: has no column "{asked}", whose numbers are to be predicted.{did_you_mean(asked, meant)} Name one '
-                "of its columns."
-            ) from None
+        check_asked(meant, columns, asked, place)
         return others | {asked: TARGET}
     heading = next((name for name, word in meant.items() if word == TARGET), None)
     if heading is None:
@@ -123,7 +150,10 @@ def with_numbers(meant: Mapping[str, str], cells_of: Callable[[str], Sequence[st
     classes = {name: word for name, word in meant.items() if word == "label"}
     if classes:
         return others | classes
-    return others | {heading: TARGET if are_amounts(cells_of(heading)) else "label"}
+    if not are_amounts(columns[heading]):
+        return others | {heading: "label"}
+    named = heading_by_alias((name for name in columns if name not in meant), "label")
+    return others | ({named: "label"} if named else {heading: TARGET})
 
 
 def are_several(cells: Sequence[str]) -> bool:

@@ -52,9 +52,10 @@ def told_of(table: Table, split: str = "") -> list[Told]:
     numbers = TARGET in table.columns
     plural = any(word == "label" and heading.strip().casefold() == "labels" for heading, word in table.meant.items())
     labels = table.column(TARGET if numbers else "label")
+    heading = next((name for name, word in table.meant.items() if word == TARGET), TARGET)
     for row, (label, group, domain) in enumerate(zip(labels, *map(table.column, ("group", "domain")), strict=True)):
         named, known = split_and_label(splits[row], label, table.where(row))
-        shown = known if known is None or not numbers else repr(number_in(known, table.where(row)))
+        shown = known if known is None or not numbers else repr(number_in(known, table.where(row), heading))
         told.append(Told(shown, named, group, domain, numbers, plural))
     return told
 

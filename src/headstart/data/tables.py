@@ -77,7 +77,7 @@ def table_of(
     """The known columns of cells by the names of their columns, as `read_table` has them; `rows` is what messages call each."""
     by_name = dict(zip(names, cells, strict=True))
     meant = columns_meant(names, known, place, by_name.__getitem__)
-    meant = with_numbers(meant, by_name.__getitem__, numbers, place) if TARGET in known else meant
+    meant = with_numbers(meant, by_name, numbers, place) if TARGET in known else meant
     missing = [name for name in required if name not in meant.values() and (name != "label" or TARGET not in meant.values())]
     unknown = [name for name in names if name not in meant]
     if len(missing) == len(unknown) == 1 and rows and (missing[0] != "label" or _repeats(by_name[unknown[0]])):

@@ -11,7 +11,8 @@ from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError
 from headstart.core.prediction_rows import PredictionRows
 from headstart.core.types import UNLABELED
-from headstart.data.given_images import GivenImages, given_images, pictures_of, vectors_of
+from headstart.data.given_images import GivenImages, given_images, pictures_of
+from headstart.data.given_vectors import given_vectors
 from headstart.data.images import Images, ImageSet
 from headstart.data.scan import scan
 from headstart.multioutput.intervals import LEVEL
@@ -40,7 +41,7 @@ def predict_outputs(model: OutputModel, images: GivenImages, interval: float | N
         raise DataError("Prediction intervals are for numbers, and this run predicts labels, with a probability each.")
     given = given_images(images)
     if not provider_of(model.networks[0].card).takes_pictures:
-        vectors = vectors_of(_read_vectors(given))
+        vectors = given_vectors(given)
         return PredictionRows(
             [{"path": vectors.name(row), **one} for row, one in enumerate(answers_of(model, vectors, interval))]
         )
@@ -51,20 +52,6 @@ def predict_outputs(model: OutputModel, images: GivenImages, interval: float | N
     for row, answer in zip(readable.tolist(), answers_of(model, pictures.take(readable), interval), strict=True):
         rows[row] = {"path": pictures.name(row), **answer}
     return PredictionRows(rows, pictures)
-
-
-def _read_vectors(given: Any) -> Any:
-    """Feature vectors of files, or what was given in memory."""
-    if isinstance(given, Images) or not all(isinstance(item, str) or hasattr(item, "__fspath__") for item in given):
-        return given
-    from headstart.data.joined import joined_rows  # noqa: PLC0415
-    from headstart.data.readers.embeddings import Embeddings  # noqa: PLC0415
-
-    paths = [str(path) for path in given]
-    if not all(map(Embeddings().recognizes, paths)):
-        raise DataError(f"{' '.join(paths)}: the model was fitted on feature vectors. Give .npz or .parquet files with such.")
-    raws = [Embeddings().read_unsorted(path) for path in paths]
-    return (raws[0] if len(raws) == 1 else joined_rows(raws)).images
 
 
 def answers_of(model: OutputModel, images: Images, interval: float | None = None) -> Iterator[dict[str, Any]]:

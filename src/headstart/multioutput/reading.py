@@ -76,6 +76,7 @@ def outputs_of(raw: RawDataset, place: str, seed: int = 0, *, numbers: str = "",
     if problem:
         raise DataError(f"{named}: {problem}, so that there is nothing to learn. Give images that differ.")
     strata, classes = _strata(kind, targets, learned)
+    rows.findings.extend(kind.findings(targets[learned]))
     assignment = split_assignment(rows, strata, len(classes), seed, test=test)
     strata, classes = _strata(kind, targets, np.flatnonzero(assignment.train | assignment.validation))
     remove_used(rows, assignment)

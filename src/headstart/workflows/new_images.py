@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from headstart.backbones.catalog import provider_of
 from headstart.core.errors import DataError
 from headstart.core.types import UNLABELED
-from headstart.data.given_images import AnyImages, given_images, pictures_of, vectors_of
+from headstart.data.given_images import AnyImages, given_images, pictures_of
+from headstart.data.given_vectors import given_vectors
 from headstart.data.images import Images, ImageSet
-from headstart.data.joined import JoinedImages
-from headstart.data.pixel_arrays import Given
-from headstart.data.readers.embeddings import Embeddings
 from headstart.data.scan import scan
 from headstart.methods.model import Model
 
@@ -27,7 +23,7 @@ def new_images(model: Model, images: AnyImages) -> tuple[ImageSet, dict[str, str
     if provider_of(model.backbone.card).takes_pictures:
         readable, unreadable = readable_images(pictures_of(given))
     else:
-        readable = _vectors(given)
+        readable = given_vectors(given)
     return without_classes(readable, model.classes), unreadable
 
 
@@ -43,14 +39,3 @@ def readable_images(images: Images) -> tuple[Images, dict[str, str]]:
     if not len(rows):
         raise DataError(f"None of the {len(images)} images can be read: {problems[0] if problems else 'there is none'}")
     return images.take(rows), {images.name(row): problem for row, problem in enumerate(problems) if problem}
-
-
-def _vectors(given: Images | list[Given]) -> Images:
-    """The feature vectors of arrays or files."""
-    if isinstance(given, Images) or not all(isinstance(item, str | Path) for item in given):
-        return vectors_of(given)
-    reader, paths = Embeddings(), [str(path) for path in given]
-    unknown = next((path for path in paths if not reader.recognizes(path)), None)
-    if unknown is not None:
-        raise DataError(f"{unknown} holds no feature vectors, and the model was fitted on such. Give a .npz or .parquet file.")
-    return JoinedImages(tuple(reader.read_unsorted(path).images for path in paths))

@@ -50,7 +50,7 @@ def read_numbers(place: Any, column: str) -> RawDataset:
     if not reader.reads_columns:
         raise DataError(
             f'{place if isinstance(place, str) else type(place).__name__}: has no columns, and the numbers of "{column}" are to '
-            "be predicted. Give a manifest or a frame."
+            "be predicted. Give a manifest, a frame or a file of feature vectors."
         )
     reader.numbers = column
     return reader.read(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from headstart.core.types import Floats
 from headstart.data.class_names import canonical
 from headstart.data.column_names import columns_meant, known_name, renamed_columns
 from headstart.data.images import Embeddings as EmbeddedRows
-from headstart.data.outputs import TARGET, are_amounts, cells_of_labels, check_names, number_in
+from headstart.data.outputs import TARGET, are_amounts, cells_of_labels, check_asked, check_names, number_in
 from headstart.data.raw_dataset import RawDataset
 from headstart.data.readers.base import Reader
 from headstart.data.split_names import split_and_label
@@ -34,6 +34,7 @@ class Embeddings(Reader):
     """A .npz file, a .parquet file with a column `features` or columns f0, f1, ..., or a folder with such a file in it."""
 
     precedence = 30
+    reads_columns = True
     summary: ClassVar[str] = "embeddings.npz or .parquet with features[sample, feature], labels, optional split, group, domain"
 
     def recognizes(self, place: str) -> bool:
@@ -45,19 +46,27 @@ class Embeddings(Reader):
     def read_unsorted(self, place: str) -> RawDataset:
         return self._read(place, ("features",))
 
-    def _read(self, place: str, required: tuple[str, ...]) -> RawDataset:
+    def pictures(self, place: str) -> EmbeddedRows:
+        where, (arrays, unknown, _) = self._arrays(place)
+        _check_there("features", arrays, unknown, where)
+        features = _checked_features(arrays["features"], where)
+        return EmbeddedRows(features, Path(where).name, np.arange(len(features)))
+
+    def _arrays(self, place: str) -> tuple[str, Read]:
+        """The file of a place, and what it holds."""
         files = _files(place)
         if len(files) > 1:
             raise DataError(f"{place}: holds {' and '.join(file.name for file in files)}. Point at one of them.")
-        where = str(files[0])
-        arrays, unknown, meant = _from_npz(files[0]) if files[0].suffix.lower() == ".npz" else _from_parquet(files[0])
+        read = _from_npz if files[0].suffix.lower() == ".npz" else _from_parquet
+        return str(files[0]), read(files[0], self.numbers)
+
+    def _read(self, place: str, required: tuple[str, ...]) -> RawDataset:
+        where, (arrays, unknown, meant) = self._arrays(place)
         for name in required:
-            if name not in arrays:
-                listed = ", ".join([*arrays, *unknown]) or "none"
-                raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
-        features = _checked_features(arrays["features"], where)
-        numbers = _predicts_numbers(arrays, meant)
-        texts = {"labels": _number_cells(arrays["labels"], len(features), where)} if numbers else {}
+            _check_there(name, arrays, unknown, where)
+        file, features = Path(where), _checked_features(arrays["features"], where)
+        numbers = bool(self.numbers) or _predicts_numbers(arrays, meant)
+        texts = {"labels": _number_cells(arrays["labels"], self.numbers or TARGET, len(features), where)} if numbers else {}
         rest = [name for name in ARRAYS[1:] if name in arrays and name not in texts]
         cells = texts | {name: _checked_cells(arrays[name], name, len(features), where) for name in rest}
         blank = [""] * len(features)
@@ -69,17 +78,34 @@ class Embeddings(Reader):
         told = cells_of_labels([label for _, label in known], where, numbers=numbers)
         check_names(told, where)
         return RawDataset(
-            name=canonical(files[0].stem if files[0].stem.casefold() != "embeddings" else files[0].resolve().parent.name)
-            or "data",
-            images=EmbeddedRows(features, files[0].name, np.arange(len(features))),
+            name=canonical(file.stem if file.stem.casefold() != "embeddings" else file.resolve().parent.name) or "data",
+            images=EmbeddedRows(features, file.name, np.arange(len(features))),
             labels=told.labels,
             splits=tuple(split for split, _ in known),
             groups=tuple(cells.get("group", ())),
             domains=tuple(cells.get("domain", ())),
-            findings=(*renamed_columns(where, meant), *ignored_columns(where, unknown, ARRAYS), *told.findings),
+            findings=(
+                *renamed_columns(where, {one: word for one, word in meant.items() if one != self.numbers}),
+                *ignored_columns(where, unknown, ARRAYS),
+                *told.findings,
+            ),
             outputs=told.outputs,
             written=told.written,
         )
+
+
+def _check_there(name: str, arrays: dict[str, Any], unknown: list[str], where: str) -> None:
+    if name not in arrays:
+        listed = ", ".join([*arrays, *unknown]) or "none"
+        raise DataError(f'{where}: has no "{name}".{did_you_mean(name, unknown)} It holds: {listed}. Add or rename it.')
+
+
+def _with_asked(meant: dict[str, str], names: Collection[str], asked: str, place: str) -> dict[str, str]:
+    """The known name of each column, where the labels are the numbers that were asked for, if any were."""
+    if not asked:
+        return meant
+    check_asked(meant, names, asked, place)
+    return {name: word for name, word in meant.items() if word != "labels"} | {asked: "labels"}
 
 
 def _predicts_numbers(arrays: dict[str, Any], meant: dict[str, str]) -> bool:
@@ -90,10 +116,10 @@ def _predicts_numbers(arrays: dict[str, Any], meant: dict[str, str]) -> bool:
     return are_amounts([text_of(value) for value in np.asarray(arrays["labels"], dtype=object).ravel().tolist()])
 
 
-def _number_cells(values: Any, num_rows: int, where: str) -> list[str]:
+def _number_cells(values: Any, heading: str, num_rows: int, where: str) -> list[str]:
     """Numbers as text, one a row; empty where there is none."""
-    cells = [text_of(value) for value in _one_a_row(values, TARGET, num_rows, where)]
-    return [cell and repr(number_in(cell, f"{where}, row {row}")) for row, cell in enumerate(cells)]
+    cells = [text_of(value) for value in _one_a_row(values, heading, num_rows, where)]
+    return [cell and repr(number_in(cell, f"{where}, row {row}", heading)) for row, cell in enumerate(cells)]
 
 
 def _files(place: str) -> list[Path]:
@@ -128,11 +154,12 @@ Read = tuple[dict[str, Any], list[str], dict[str, str]]
 """The arrays by their known names, the names that mean nothing, and the known name that each other one means."""
 
 
-def _from_npz(path: Path) -> Read:
+def _from_npz(path: Path, asked: str) -> Read:
     try:
         _check_unpacked_size(path)
         with np.load(path, allow_pickle=False) as content:
             meant = columns_meant(content.files, ARRAYS, str(path), lambda name: content[name].ravel().tolist())
+            meant = _with_asked(meant, content.files, asked, str(path))
             arrays = {meaning: content[name] for name, meaning in meant.items()}
             return arrays, [name for name in content.files if name not in meant], meant
     except DataError:
@@ -153,12 +180,13 @@ def _check_unpacked_size(path: Path) -> None:
         raise DataError(f"{path}: unpacks to {num_bytes:,} bytes, more than the {MAX_BYTES:,} allowed. Split or shrink it.")
 
 
-def _from_parquet(path: Path) -> Read:
+def _from_parquet(path: Path, asked: str) -> Read:
     table = read_parquet(path)
     arrays: dict[str, Any] = {}
     unknown: list[str] = []
     numbered = {int(match[1]): match[0] for match in map(NUMBERED.fullmatch, table.column_names) if match}
     meant = _meant(table.schema, str(path), lambda name: table.column(name).to_pylist())
+    meant = _with_asked(meant, table.column_names, asked, str(path))
     for name in table.column_names:
         meaning = meant.get(name)
         if meaning == "features":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from headstart.core.findings import Finding
 from headstart.core.types import Floats, Integers
 
 if TYPE_CHECKING:  # a prediction loads no network to train
@@ -92,6 +93,10 @@ class OutputKind(ABC):
     @abstractmethod
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:
         """Why nothing can be learned of these targets, in a clause; empty where something can."""
+
+    def findings(self, targets: Floats) -> tuple[Finding, ...]:
+        """What is noteworthy about targets to learn from; nothing by default."""
+        return ()
 
     @abstractmethod
     def scaling(self, targets: Floats) -> Link:
