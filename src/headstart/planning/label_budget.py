@@ -130,6 +130,8 @@ class LearningCurve(Record):
         sentence: What to tell a person.
         unlabeled: What unlabeled images bring; None where that was not measured.
         no_unlabeled: Why that was not measured; empty where it was.
+        bias: What the choice among candidates, by the same images, added to the measured accuracies; it is taken off all that is
+            expected, and not off `points`.
     """
 
     migrations: ClassVar[tuple[Migration, ...]] = (_of_ridge,)
@@ -143,6 +145,7 @@ class LearningCurve(Record):
     sentence: str
     unlabeled: UnlabeledGain | None = None
     no_unlabeled: str = ""
+    bias: float = 0.0
 
     @property
     def last(self) -> Forecast:

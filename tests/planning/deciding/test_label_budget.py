@@ -42,6 +42,18 @@ def test_the_chosen_head_is_refitted_and_its_curve_ends_at_its_out_of_fold_error
     assert (curve.unlabeled.hidden, curve.unlabeled.method, curve.no_unlabeled) == (True, "label_mean", "")
 
 
+def test_what_the_choice_among_candidates_added_is_taken_off_expected_accuracies(decided, monkeypatch):
+    alone = decided(method="ridge").curve
+    assert alone.bias == 0
+    chosen = decided()
+    monkeypatch.setattr(module, "selection_bias", lambda *_: {"accuracy": 0.03})
+    monkeypatch.setattr(module, "fingerprint_of_choice", lambda *_: "another choice")
+    biased = decided()
+    assert biased.curve.bias == 0.03
+    assert biased.curve.now.value == pytest.approx(chosen.curve.now.value - chosen.curve.bias + 0.03)
+    assert biased.curve.points == chosen.curve.points
+
+
 def test_heads_that_take_too_long_are_refitted_to_smaller_parts_and_nothing_is_hidden(decided, monkeypatch):
     for owner in (module, unlabeled_gain):
         monkeypatch.setattr(owner, "seconds_of_head", lambda method, num_rows, backbone: num_rows / 10)
@@ -62,7 +74,9 @@ def test_unlabeled_images_that_there_are_are_judged_by_the_candidates(decided):
 def test_a_curve_of_other_heads_is_scaled_to_the_error_of_what_is_trained(vectors, ranking, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "is_gradient", lambda method: method["kind"] == "kernel_ridge")
-    monkeypatch.setattr(module, "fit_curve", lambda measured, other=None: seen.append(other) or fit_curve(measured, other))
+    monkeypatch.setattr(
+        module, "fit_curve", lambda measured, other, *bias: seen.append(other) or fit_curve(measured, other, *bias)
+    )
     task = replace(vectors(shift=1.0), test=None)
     decision = decide(task, ranking(), Options(), Steps(tmp_path / "steps"), minutes=1)[0]
     assert decision.chosen == "mean of 2: ridge and kernel_ridge on the given features"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,21 @@ def test_gains_grow_with_labels_and_so_does_what_is_unknown():
     assert gains[0].high - gains[0].low < gains[2].high - gains[2].low
     errors = [one.error.value for one in curve.drawn(120, 2_400)]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_a_bias_moves_what_is_expected_of_accuracy_and_not_of_gains():
+    parts = planted(lambda size: 0.05 + 2.5 * size**-0.5)
+    plain, moved = (fit_curve(parts, None, bias).forecast(600, 2.0) for bias in (0.0, 0.02))
+    assert moved.accuracy.value == pytest.approx(plain.accuracy.value - 0.02)
+    assert moved.accuracy.high == pytest.approx(plain.accuracy.high - 0.02)
+    assert moved.gain == plain.gain
+
+
+def test_the_accuracy_is_less_certain_than_that_of_a_test_of_as_many_images():
+    curve = fit_curve(planted(lambda _: 0.2))
+    as_of_a_test = replace(curve, level_std=0.0)
+    found, narrower = (one.forecast(600, 1.5).accuracy for one in (curve, as_of_a_test))
+    assert 1.15 < (found.high - found.low) / (narrower.high - narrower.low) < 1.4
 
 
 def test_fewer_rows_and_rows_in_groups_leave_more_unknown():

@@ -16,7 +16,7 @@ from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.data.task import Task
 from headstart.evaluation.out_of_fold import evaluation_out_of_fold
-from headstart.evaluation.selection_bias import draws_for
+from headstart.evaluation.selection_bias import Select, draws_for
 from headstart.planning.cross_validation import CrossValidated
 from headstart.planning.deciding.ensemble import MOST_MEMBERS, Pool
 from headstart.planning.plan import Plan
@@ -58,30 +58,39 @@ def evaluate_chosen(
         return
 
     def make(folder: Path) -> ChosenStep:
-        pool = pool_on(validated, predictions)
-        draws = draws_for(0 if pool is None else pool.logs.size)
-        most = most_members if chosen.members else 1
-
-        def select(weights: Floats) -> Floats:
-            """What the members chosen by these row weights predict together."""
-            return pool.probs(pool.chosen(most, weights)) if pool else predictions.probs
-
+        select, draws = rule_of_choice(validated, chosen, most_members)
         predictions.write(folder / PREDICTIONS)
-        evaluation = evaluation_out_of_fold(predictions, select if pool else None, draws, plan.fitted_to)
-        return ChosenStep(evaluation=evaluation, among=among)
+        return ChosenStep(evaluation=evaluation_out_of_fold(predictions, select, draws, plan.fitted_to), among=among)
 
-    among = _fingerprint_of_choice(validated, chosen, plan, most_members)
+    among = fingerprint_of_choice(validated, chosen, most_members, plan.fitted_to)
     steps.run(STEP, _inputs(task, plan), ChosenStep, make, lambda found, folder: found.among == among and _is_whole(folder))
 
 
-def _fingerprint_of_choice(validated: Sequence[CrossValidated], chosen: CrossValidated, plan: Plan, most_members: int) -> str:
-    """Changes with all that the evaluation of a choice depends on."""
+def rule_of_choice(validated: Sequence[CrossValidated], chosen: CrossValidated, most_members: int) -> tuple[Select | None, int]:
+    """The rule by which a fitted candidate was chosen, on its own rows, and how often to choose again; None for no choice."""
+    predictions = chosen.predictions
+    pool = None if predictions is None else pool_on(validated, predictions)
+    if pool is None:
+        return None, draws_for(0)
+    most = most_members if chosen.members else 1
+
+    def select(weights: Floats) -> Floats:
+        """What the members chosen by these row weights predict together."""
+        return pool.probs(pool.chosen(most, weights))
+
+    return select, draws_for(pool.logs.size)
+
+
+def fingerprint_of_choice(
+    validated: Sequence[CrossValidated], chosen: CrossValidated, most_members: int, fitted_to: str = ""
+) -> str:
+    """Changes with all that a choice depends on, and with what is said of the model."""
     probs = [
         None if one.predictions is None else checksum_of(np.ascontiguousarray(one.predictions.probs).tobytes())
         for one in (chosen, *validated)
     ]
     candidates = [one.candidate.essentials for one in (chosen, *validated)]
-    return fingerprint_of([candidates, probs, most_members, plan.fitted_to])
+    return fingerprint_of([candidates, probs, most_members, fitted_to])
 
 
 def evaluation_of_chosen(task: Task, plan: Plan, steps: Steps) -> tuple[Evaluation, Predictions] | None:

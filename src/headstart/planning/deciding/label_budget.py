@@ -16,8 +16,10 @@ from headstart.core.types import Integers
 from headstart.data.folds import Fold
 from headstart.data.nested_parts import nested_parts
 from headstart.data.task import Task
+from headstart.evaluation.selection_bias import selection_bias
 from headstart.planning.costs import seconds_of_head
 from headstart.planning.cross_validation import CrossValidated, fit_rows, rows_for
+from headstart.planning.deciding.chosen import fingerprint_of_choice, rule_of_choice
 from headstart.planning.deciding.closed_forms import best_so_far
 from headstart.planning.deciding.learning_curve import FACTORS, OtherErrors, SubsetErrors, fit_curve
 from headstart.planning.deciding.trials import Trials
@@ -95,7 +97,8 @@ def curve_of(trials: Trials, chosen: CrossValidated) -> LearningCurve | None:
         "recipe": [[one.candidate.essentials for one in recipe.members], list(recipe.shares), list(recipe.fractions)],
         "folds": [recipe.num_folds, chosen.result.num_folds],
         "backbones": [trials.backbone(one.candidate).weights_hash for one in recipe.members],
-        "form": 4,
+        "choice": fingerprint_of_choice(trials.validated, chosen, trials.most_members),
+        "form": 5,
     }
     found = trials.steps.run("curve", inputs, CurveStep, make)
     if found.why_not:
@@ -142,7 +145,8 @@ def _curve(trials: Trials, chosen: CrossValidated, recipe: _Recipe) -> LearningC
     num_labels = len(trials.task.labeled)
     measured = _errors(trials, recipe)
     own = None if recipe.exact else chosen.predictions
-    fitted = fit_curve(measured, None if own is None else OtherErrors(own.correct == 0, own.groups))
+    bias = _bias_of_choice(trials, chosen)
+    fitted = fit_curve(measured, None if own is None else OtherErrors(own.correct == 0, own.groups), bias)
     forecasts = tuple(fitted.forecast(num_labels, factor) for factor in FACTORS)
     unlabeled, why = unlabeled_gain(trials)
     return LearningCurve(
@@ -156,7 +160,16 @@ def _curve(trials: Trials, chosen: CrossValidated, recipe: _Recipe) -> LearningC
         sentence=sentence_of(forecasts, "" if recipe.exact else recipe.name),
         unlabeled=unlabeled,
         no_unlabeled=why,
+        bias=bias,
     )
+
+
+def _bias_of_choice(trials: Trials, chosen: CrossValidated) -> float:
+    """What choosing by the same images added to the accuracy of the chosen candidate."""
+    select, draws = rule_of_choice(trials.validated, chosen, trials.most_members)
+    if select is None or chosen.predictions is None:
+        return 0.0
+    return selection_bias(chosen.predictions, select, draws).get("accuracy", 0.0)
 
 
 def sentence_of(forecasts: Sequence[Forecast], other: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtri
 
 from headstart.core.estimate import Estimate
 from headstart.core.types import Booleans, Floats, Integers
+from headstart.evaluation.out_of_fold import widening_of
 from headstart.planning.label_budget import CurvePoint, ExpectedError, Forecast
 
 FACTORS = (1.5, 2.0, 4.0)
@@ -94,6 +95,8 @@ class FittedCurve:
         slopes: float64 [grid]: s.
         exponents: float64 [grid]: g.
         weights: float64 [grid], of sum 1.
+        bias: What the choice among candidates took off the measured errors; forecasts of errors are higher by so much.
+        level_std: Standard deviation of a forecast error that is missing in E: out-of-fold errors are of several models.
     """
 
     reference: float
@@ -101,6 +104,8 @@ class FittedCurve:
     slopes: Floats = field(repr=False)
     exponents: Floats = field(repr=False)
     weights: Floats = field(repr=False)
+    bias: float = 0.0
+    level_std: float = 0.0
 
     def at(self, num_labels: float) -> Floats:
         """The mean error of models fitted to so many labels, float64 [grid]."""
@@ -114,13 +119,13 @@ class FittedCurve:
         return Forecast(
             factor=factor,
             num_labels=more,
-            accuracy=self._estimate(1 - then, std, 0.0),
+            accuracy=self._estimate(1 - then - self.bias, np.hypot(std, self.level_std), 0.0),
             gain=self._estimate(now - then, np.hypot(std, self._std(num_labels)), -1.0),
         )
 
     def error(self, num_labels: float) -> Estimate:
         """The error of one model fitted to so many labels."""
-        return self._estimate(self.at(num_labels), self._std(num_labels), 0.0)
+        return self._estimate(self.at(num_labels) + self.bias, np.hypot(self._std(num_labels), self.level_std), 0.0)
 
     def drawn(self, first: float, last: float) -> tuple[ExpectedError, ...]:
         """The curve at places of equal ratios."""
@@ -137,7 +142,7 @@ class FittedCurve:
         order = np.argsort(values)
         shares = np.cumsum(np.repeat(self.weights, len(NOISE))[order]) / len(NOISE)
         low, high = np.interp([0.025, 0.975], shares, values[order])
-        value = float(self.weights @ means)
+        value = min(max(float(self.weights @ means), least), 1.0)
         return Estimate(value=value, low=min(value, float(low)), high=max(value, float(high)))
 
 
@@ -149,7 +154,7 @@ def error_at(ratio: float | Floats, errors: Floats, slopes: Floats, exponents: F
     return np.asarray(np.clip(errors * (1.0 - slopes * progress), 0.0, 1.0))
 
 
-def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None) -> FittedCurve:
+def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None, bias: float = 0.0) -> FittedCurve:
     """The posterior of the curve on a grid.
 
     Its noise has three sources: that of the held-out rows, which all subsets share and groups make larger; the draw of each
@@ -160,6 +165,7 @@ def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None) -> Fitted
         other: Errors of the model that is forecast, fitted to as many rows as the largest part, where that is another recipe; its
             error is taken instead, with the noise of its own rows and groups and of the draw of labels, and the slope is less
             certain. None where it is the one refitted.
+        bias: By how much the choice among candidates made the error of the chosen one too small; gains are taken as they are.
 
     Returns:
         The curve.
@@ -185,7 +191,15 @@ def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None) -> Fitted
     likely = weights > MOST_UNLIKELY
     errors, slopes, exponents = (axis[likely] for axis in grid)
     curve = FittedCurve(reference, errors, slopes, exponents, weights[likely] / weights[likely].sum())
-    return curve if other is None else _scaled(curve, other, float(draws[-1]) / last**2)
+    judged = subsets if other is None else other
+    curve = curve if other is None else _scaled(curve, other, float(draws[-1]) / last**2)
+    return replace(curve, bias=bias, level_std=_level_std(judged.wrong.reshape(-1, judged.wrong.shape[-1])[-1:], judged.groups))
+
+
+def _level_std(wrong: Booleans, groups: Integers) -> float:
+    """The standard deviation by which intervals of out-of-fold numbers are wider than those of a test, from bool [1, row]."""
+    wider = widening_of(len(np.unique(groups)))
+    return float(np.sqrt(max(0.0, wider**2 - 1) * _covariance(wrong, groups)[0, 0]))
 
 
 def _scaled(curve: FittedCurve, other: OtherErrors, draw: float) -> FittedCurve:
