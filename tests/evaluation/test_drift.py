@@ -20,6 +20,7 @@ from headstart.evaluation.drift_tests import DRIFT_TESTS
 from headstart.evaluation.drift_tests.novelty import novelty
 from headstart.evaluation.drift_tests.predicted_classes import predicted_classes
 from headstart.evaluation.intervals import wilson
+from headstart.evaluation.stress import StressRow
 
 CLASSES = ("a", "b", "c")
 CALIBRATED = 199
@@ -37,10 +38,19 @@ def predicted(num: int, seed: int, shares=(0.5, 0.3, 0.2), sharp: float = 2.0, u
     return Predictions(names, CLASSES, labels, probs, probs, np.arange(num), p_values)
 
 
-def compared(new: Predictions, level: float = 0.05, held_out: Predictions | None = None, *, same_model: bool = True) -> Drift:
+def compared(
+    new: Predictions,
+    level: float = 0.05,
+    held_out: Predictions | None = None,
+    stressed: tuple[StressRow, ...] = (),
+    *,
+    same_model: bool = True,
+) -> Drift:
     held = held_out or predicted(400, 1)
     learned = wilson(float(held.correct.sum()), len(held))
-    return drift_of(held, new, 1 / (1 + CALIBRATED), "test", learned, same_model=same_model, level=level, seed=0)
+    return drift_of(
+        held, new, 1 / (1 + CALIBRATED), "test", learned, same_model=same_model, level=level, seed=0, stressed=stressed
+    )
 
 
 def corrected(drift: Drift) -> dict[str, float]:
@@ -213,3 +223,26 @@ def test_an_estimate_without_an_error_is_as_uncertain_as_what_was_learned() -> N
     drift = compared(sure, held_out=sure)
     assert drift.estimated_accuracy.high == 1.0
     assert drift.estimated_accuracy.low == pytest.approx(drift.learned_accuracy.low)
+
+
+def test_a_stress_test_corrects_the_accuracy_where_images_look_unusual_and_nowhere_else() -> None:
+    """It is corrected by how the estimate erred under corruptions, and is as uncertain as these corrections."""
+
+    def rows(error: float) -> tuple[StressRow, ...]:
+        found = []
+        for place in range(12):
+            estimates = dict.fromkeys(ACCURACY_ESTIMATORS.names(), 0.3 + place / 30)
+            accuracy = wilson(0.0, 100).model_copy(update={"value": 0.3 + place / 30 + error})
+            family = ("noise", "blur")[place % 2]
+            found.append(StressRow(corruption=family, family=family, strength=1, accuracy=accuracy, estimates=estimates))
+        return tuple(found)
+
+    new = predicted(300, 3, usual=0.5)
+    plain, corrected_by = compared(new), compared(new, stressed=rows(0.04))
+    assert (plain.num_conditions, corrected_by.num_conditions) == (0, 12)
+    assert corrected_by.estimated_accuracy.value == pytest.approx(plain.estimated_accuracy.value + 0.04)
+    widths = [one.estimated_accuracy.high - one.estimated_accuracy.low for one in (corrected_by, plain)]
+    assert widths[0] < widths[1]
+    usual = replace(predicted(300, 5), p_values=None)
+    assert compared(usual, stressed=rows(0.04)) == compared(usual)
+    assert compared(new, stressed=rows(5.0)).estimated_accuracy.value == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,19 @@ def test_the_command_shows_tests_shares_and_images_to_label(run: Run, tmp_path: 
     assert done.out.startswith("Drift was found: the 80 new images differ from those learned from in")
     for words in ("Accuracy estimated", "Flagged as unknown", "novelty", "zero", "Label first"):
         assert words in done.out
+
+
+def test_a_stress_test_of_the_run_corrects_the_estimated_accuracy(run: Run, tmp_path: Path, headstart_command) -> None:
+    stressed = Run(Path(shutil.copytree(run.folder, tmp_path / "stressed")))
+    folder = pictures(tmp_path / "new", others(), dark=0.4)
+    words = ("watch", str(stressed.folder), str(folder))
+    assert "without labels; headstart stress RUN would make it closer" in " ".join(headstart_command(*words).out.split())
+    found = headstart.stress(stressed, corruption=("brightness", "contrast", "gaussian_noise"))
+    assert set(found.clean.estimates) == set(watch(stressed, folder).drift.estimates)
+    drift = watch(stressed, folder).drift
+    assert drift.num_conditions == 1 + len(found.rows)
+    told = f"without labels, corrected by {drift.num_conditions} conditions of headstart stress"
+    assert told in " ".join(headstart_command(*words).out.split())
 
 
 def test_what_cannot_be_compared_is_refused(run: Run, tmp_path: Path) -> None:

@@ -64,12 +64,19 @@ def _facts(drift: Drift) -> list[tuple[str, str]]:
             "Accuracy learned",
             f"{learned.value:.1%} [{learned.low:.1%}, {learned.high:.1%}], {drift.num_held_out:,} {drift.split}",
         ),
-        ("Accuracy estimated", f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], without labels"),
+        ("Accuracy estimated", f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], {_how(drift)}"),
     ]
     if drift.unknown:
         one = drift.unknown
         rows.append(("Flagged as unknown", f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]; 5 % of known images are"))
     return rows
+
+
+def _how(drift: Drift) -> str:
+    """What the estimated accuracy was taken from."""
+    if drift.num_conditions:
+        return f"without labels, corrected by {drift.num_conditions} conditions of headstart stress"
+    return "without labels; headstart stress RUN would make it closer" if drift.unusual else "without labels"
 
 
 def _tests(drift: Drift) -> list[tuple[str, str, str]]:

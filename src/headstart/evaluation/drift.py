@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from headstart.evaluation.accuracy_estimators.difference_of_confidence import di
 from headstart.evaluation.drift_inputs import DriftInputs
 from headstart.evaluation.drift_tests import DRIFT_TESTS
 from headstart.evaluation.intervals import bootstrap_weights, wilson
+from headstart.evaluation.stress import StressRow
+from headstart.evaluation.stress_calibration import Correction, stress_correction
 from headstart.novelty.detector import UNUSUAL
 from headstart.shift.label_shift import class_shares, confused_shares
 
@@ -81,9 +83,11 @@ class Drift(Record):
         learned_accuracy: On the held-out images.
         estimated_accuracy: On the new ones, without labels: by confidence optimal transport where `unusual` is above 0, else by
             the difference of confidence. Over 88 shifts of four sets the former alone had a mean absolute error of 6.1 points,
-            the latter 9.6 and both so 5.3; where nothing changed, 4.4, 2.3 and 2.4 (`python -m benchmarks.watching`).
+            the latter 9.6 and both so 5.3; where nothing changed, 4.4, 2.3 and 2.4 (`python -m benchmarks.watching`). Where
+            `num_conditions` is above 0, the former is corrected by how it erred under corruptions.
         estimates: The same by each estimator alone, by name.
         unusual: Share of the new images, at least, that look less usual than those learned from; 0 without a novelty detector.
+        num_conditions: Corruptions and strengths of the run's stress test that corrected the estimated accuracy; 0 for none.
     """
 
     num_images: int
@@ -97,6 +101,7 @@ class Drift(Record):
     estimated_accuracy: Estimate
     estimates: dict[str, float]
     unusual: float = 0.0
+    num_conditions: int = 0
 
     @property
     def found(self) -> bool:
@@ -129,6 +134,7 @@ def drift_of(
     same_model: bool,
     level: float,
     seed: int,
+    stressed: Sequence[StressRow] = (),
 ) -> Drift:
     """How new images differ from held-out ones.
 
@@ -141,6 +147,7 @@ def drift_of(
         same_model: As in `DriftInputs`.
         level: Level of all tests together.
         seed: Of the bootstrap.
+        stressed: Pictures that were made worse, with the estimated and the measured accuracy, which correct the estimated one.
 
     Returns:
         The record.
@@ -153,7 +160,9 @@ def drift_of(
             raise DataError(f"There are {count} {what}, and {FEWEST_IMAGES} or more are needed to tell whether anything changed.")
     tests = _tests(DriftInputs(held_out.probs, new.probs, least_p_value, new.p_values, same_model))
     unusual = 0.0 if new.p_values is None else unusual_share(new.p_values)
-    names = ACCURACY_ESTIMATORS.names()
+    estimates = {name: one(held_out.probs, held_out.labels, new.probs) for name, one in ACCURACY_ESTIMATORS.all().items()}
+    correction = stress_correction(estimates, stressed) if unusual else None
+    drifted = bool(tests) and tests[0].corrected <= level
     return Drift(
         num_images=len(new),
         num_held_out=len(held_out),
@@ -163,11 +172,10 @@ def drift_of(
         class_shares=_shares(held_out, new.probs, seed),
         unknown=None if new.p_values is None else wilson(float((new.p_values < UNUSUAL).sum()), len(new)),
         learned_accuracy=learned,
-        estimated_accuracy=_accuracy(
-            held_out, new, learned, seed, unusual=unusual, drifted=bool(tests) and tests[0].corrected <= level
-        ),
-        estimates={name: ACCURACY_ESTIMATORS.get(name)(held_out.probs, held_out.labels, new.probs) for name in names},
+        estimated_accuracy=_accuracy(held_out, new, learned, seed, correction, unusual=unusual, drifted=drifted),
+        estimates=estimates,
         unusual=unusual,
+        num_conditions=correction.num_conditions if correction else 0,
     )
 
 
@@ -193,7 +201,14 @@ def _tests(inputs: DriftInputs) -> tuple[DriftTestResult, ...]:
 
 
 def _accuracy(
-    held_out: Predictions, new: Predictions, learned: Estimate, seed: int, *, unusual: float, drifted: bool
+    held_out: Predictions,
+    new: Predictions,
+    learned: Estimate,
+    seed: int,
+    correction: Correction | None,
+    *,
+    unusual: float,
+    drifted: bool,
 ) -> Estimate:
     """As `Drift.estimated_accuracy`, at least as uncertain as the accuracy learned, and more where drift was found."""
     estimator = confidence_optimal_transport if unusual else difference_of_confidence
@@ -203,7 +218,10 @@ def _accuracy(
 
     value = estimate(np.arange(len(held_out)), np.arange(len(new)))
     draws = [estimate(ours, theirs) for ours, theirs in _resampled(held_out, len(new), seed)]
-    half = ERRORS_95 * math.hypot(float(np.std(draws)), SHIFT_ERROR if drifted else 0.0)
+    beyond = SHIFT_ERROR if drifted else 0.0
+    if correction is not None:
+        value, beyond = min(max(value + correction.value, 0.0), 1.0), correction.std
+    half = ERRORS_95 * math.hypot(float(np.std(draws)), beyond)
     low, high = max(half, learned.value - learned.low), max(half, learned.high - learned.value)
     return Estimate(value=value, low=max(0.0, value - low), high=min(1.0, value + high))
 

@@ -18,6 +18,7 @@ from headstart.core.types import UNLABELED, Floats, Integers
 from headstart.data.corrupted import corrupted
 from headstart.data.corruptions import CORRUPTIONS
 from headstart.data.images import ImageSet
+from headstart.evaluation.accuracy_estimators import ACCURACY_ESTIMATORS
 from headstart.evaluation.intervals import bootstrap, paired_difference, percentile_interval, wilson
 from headstart.evaluation.labeled_predictions import DRAWS, LabeledPredictions
 from headstart.evaluation.metrics import metrics_of
@@ -52,6 +53,8 @@ class StressRow(Record):
         accuracy: The share of right predictions.
         calibration_error: Mean gap of confidence and accuracy; None where it is not defined.
         flagged: The share of images that the novelty detector flags; None without a detector.
+        estimates: The accuracy by each accuracy estimator, from the run's held-out predictions and without the labels of these;
+            empty where there were no held-out predictions of the same classes.
     """
 
     corruption: str
@@ -61,6 +64,7 @@ class StressRow(Record):
     accuracy: Estimate
     calibration_error: Estimate | None = None
     flagged: float | None = None
+    estimates: dict[str, float] = {}
 
 
 class CorruptionMean(Record):
@@ -170,6 +174,15 @@ def stress_row(models: Sequence[tuple[PredictsWithPValues, ImageSet]], corruptio
         calibration_error=found.get("ece"),
         flagged=None if made.p_values is None else float((made.p_values < UNUSUAL).mean()),
     )
+
+
+def with_estimates(row: StressRow, folder: Path, held_out: Predictions | None) -> StressRow:
+    """The row with the accuracy that each accuracy estimator takes from held-out predictions and its own in that folder."""
+    made = Predictions.read(folder / PREDICTIONS)
+    if held_out is None or held_out.classes != made.classes or not (held_out.labels != UNLABELED).all():
+        return row
+    given = held_out.probs, held_out.labels, made.probs
+    return row.model_copy(update={"estimates": {name: one(*given) for name, one in ACCURACY_ESTIMATORS.all().items()}})
 
 
 def _made_worse(images: ImageSet, corruption: str, strength: int) -> ImageSet:

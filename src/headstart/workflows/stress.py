@@ -18,6 +18,7 @@ from headstart.evaluation.stress import (
     gain_of,
     keys_of,
     mean_of_rows,
+    with_estimates,
 )
 from headstart.export.card import run_card
 from headstart.report.pages import write_stress
@@ -114,7 +115,7 @@ def _names(asked: tuple[str, ...]) -> tuple[str, ...]:
 
 def _summed(run: Run, basis: Basis, found: Rows, names: tuple[str, ...]) -> Stress:
     folders = {condition: folder for condition, (_, folder) in found.items() if condition[0] != CLEAN}
-    clean, *rows = (row for row, _ in found.values())
+    clean, *rows = (with_estimates(row, folder, run.predictions) for row, folder in found.values())
     means = tuple(mean_of_rows(name, {one: own for one, own in folders.items() if one[0] == name}) for name in names)
     mean = mean_of_rows("all corruptions", folders) if len(names) == len(all_corruptions()) else None
     return Stress(

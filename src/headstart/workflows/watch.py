@@ -19,6 +19,7 @@ from headstart.evaluation.drift import Drift, drift_of
 from headstart.evaluation.label_inputs import LabelInputs
 from headstart.evaluation.label_strategies.least_confidence import least_confidence
 from headstart.evaluation.out_of_fold import SPLIT as OUT_OF_FOLD
+from headstart.evaluation.stress import StressRow
 from headstart.novelty.detector import UNUSUAL
 from headstart.runs.run import Run
 from headstart.workflows.arguments import AnyRun
@@ -87,9 +88,14 @@ def watch(run: AnyRun, images: AnyImages, *, num: int = 20, level: float = 0.05,
         new = model.predict_with_p_values(rows)
     drift = drift_of(
         held_out, new, model.least_p_value, evaluation.split, evaluation.accuracy, same_model=_predicted_by_itself(evaluation),
-        level=level, seed=seed,
+        level=level, seed=seed, stressed=_stressed(finished),
     )  # fmt: skip
     return Watched(run=str(finished.folder), drift=drift, to_label=_to_label(new, num), unreadable=unreadable)
+
+
+def _stressed(run: Run) -> tuple[StressRow, ...]:
+    """What the run's stress test found, pictures as they are included; nothing where there was none."""
+    return () if run.stress is None else (run.stress.clean, *run.stress.rows)
 
 
 def _predicted_by_itself(evaluation: Evaluation) -> bool:
