@@ -191,15 +191,15 @@ def fit_curve(subsets: SubsetErrors, other: OtherErrors | None = None, bias: flo
     likely = weights > MOST_UNLIKELY
     errors, slopes, exponents = (axis[likely] for axis in grid)
     curve = FittedCurve(reference, errors, slopes, exponents, weights[likely] / weights[likely].sum())
-    judged = subsets if other is None else other
+    wrong, groups = (subsets.wrong[-1], subsets.groups) if other is None else (other.wrong, other.groups)
     curve = curve if other is None else _scaled(curve, other, float(draws[-1]) / last**2)
-    return replace(curve, bias=bias, level_std=_level_std(judged.wrong.reshape(-1, judged.wrong.shape[-1])[-1:], judged.groups))
+    return replace(curve, bias=bias, level_std=_level_std(wrong, groups))
 
 
 def _level_std(wrong: Booleans, groups: Integers) -> float:
-    """The standard deviation by which intervals of out-of-fold numbers are wider than those of a test, from bool [1, row]."""
+    """The standard deviation by which intervals of out-of-fold numbers are wider than those of a test, from bool [row]."""
     wider = widening_of(len(np.unique(groups)))
-    return float(np.sqrt(max(0.0, wider**2 - 1) * _covariance(wrong, groups)[0, 0]))
+    return float(np.sqrt(max(0.0, wider**2 - 1) * _covariance(wrong[None], groups)[0, 0]))
 
 
 def _scaled(curve: FittedCurve, other: OtherErrors, draw: float) -> FittedCurve:
