@@ -67,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         if on_ray and item.get_closest_marker("slow") and os.environ.get("HEADSTART_TEST_RAY") != "1":
             item.add_marker(pytest.mark.skip(reason="starts Ray clusters: `make test-ray`, on a machine that does nothing else"))
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.partition("::")[0]))
+        file = item.nodeid.partition("::")[0]
+        together = "tests/faults" if file.startswith("tests/faults/") else file  # they prepare the same commands
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else together))
 
 
 STARTS_RAY = {"start_cluster", "ray_cluster", "cluster_address", "ray_server_of", "on_ray"}

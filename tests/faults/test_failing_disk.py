@@ -1,7 +1,7 @@
 """Every command on a disk that fails, killed, or without power, at each write: one sentence, nothing damaged, nothing made twice.
 
-`HEADSTART_FAULTS=all pytest -s tests/faults` fails each write of each command once and prints the counts; without it a few writes
-of each are taken, evenly spaced.
+`HEADSTART_FAULTS=all pytest -s tests/faults` fails each write of each command once, an eighth of them after the other, evenly
+spaced, and prints the counts so far after each; without it a few writes of each are taken.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ import pytest
 from commands_made import COMMANDS, call
 from disturbed import Ended
 from failing_disk import DELETING, FULL, KILLED_AFTER, KILLED_BEFORE, ONCE, POWER_KEPT, POWER_LOST, READ_ONLY, Fault, watched
-from prepared import Prepared, prepared_in
+from prepared import Prepared
 
 FAULTS = (FULL, ONCE, READ_ONLY, KILLED_BEFORE, KILLED_AFTER, POWER_LOST, POWER_KEPT)
 EVERY = os.environ.get("HEADSTART_FAULTS") == "all"
 FEW = 3
 """Points of a command that are taken where not all are; each command begins with another fault, so that all faults are met."""
+EIGHTHS = 8
 SLOW = {"run", "adjust", "pretrain", "search", "extend"}
 DONE = re.compile(r'"red" is enrolled in out/run already|out/run holds no class "red"')
 """Said where the command that was killed had done its work."""
-
-
-@pytest.fixture(scope="module")
-def prepared(request, tmp_path_factory) -> Prepared:
-    return prepared_in(tmp_path_factory.mktemp(request.param), request.param)
 
 
 def faults_of(one: Prepared, at: int, fault: Fault) -> list[str]:
@@ -46,10 +42,16 @@ def faults_of(one: Prepared, at: int, fault: Fault) -> list[str]:
         said.append(f"made again: {sorted(again)}")
     outcome = one.command.outcome(one.home.folder / "out" / "run")
     said += [f"another {name}" for name, value in one.outcome.items() if outcome[name] != value]
-    mended = one.home.child(lambda: call("verify cache"))
-    if mended.code not in (0, 1) or "Traceback" in mended.err:
-        said.append(f"does not verify: {mended.code} {mended.err[-2000:]}")
-    return [*said, *one.home.faults(), *(f"left for good {path}" for path in one.home.leftovers())]
+    return [*said, *_left_for_good(one)]
+
+
+def _left_for_good(one: Prepared) -> list[str]:
+    """What is damaged or half-written still, after the cache was verified where anything is."""
+    if one.home.faults() or one.home.leftovers():
+        mended = one.home.child(lambda: call("verify cache"))
+        if mended.code not in (0, 1) or "Traceback" in mended.err:
+            return [f"does not verify: {mended.code} {mended.err[-2000:]}"]
+    return [*one.home.faults(), *(f"left for good {path}" for path in one.home.leftovers())]
 
 
 def _said_wrongly(ended: Ended, fault: Fault) -> list[str]:
@@ -66,7 +68,7 @@ def _said_wrongly(ended: Ended, fault: Fault) -> list[str]:
 def chosen(num_points: int) -> list[int]:
     """The points that are taken, from 1 on."""
     if EVERY:
-        return list(range(1, num_points + 1))
+        return [at for first in range(1, EIGHTHS + 1) for at in range(first, num_points + 1, EIGHTHS)]
     return sorted({1 + round(place * (num_points - 1) / (FEW - 1)) for place in range(FEW)})
 
 
@@ -82,13 +84,21 @@ def test_a_failing_write_damages_nothing_and_repeats_nothing(prepared: Prepared,
     for number, at in enumerate(chosen(len(prepared.points))):
         fault = _fault_at(prepared, at, first + number)
         counts[fault.name] += 1
-        wrong += [f"{fault.name} at {at}, {_place(prepared, at)}: {said}" for said in faults_of(prepared, at, fault)]
-    if EVERY:
-        with capsys.disabled():
-            print(
-                f"\n{prepared.name}: {counts.total()} of {len(prepared.points)} writes failed, {dict(counts)}: {len(wrong)} wrong"
-            )
+        found = [f"{fault.name} at {at}, {_place(prepared, at)}: {said}" for said in faults_of(prepared, at, fault)]
+        wrong += found
+        if EVERY:
+            with capsys.disabled():
+                _print(prepared, counts, wrong, found)
     assert not wrong, "\n".join(wrong)
+
+
+def _print(prepared: Prepared, counts: Counter[str], wrong: list[str], found: list[str]) -> None:
+    """What was just found, and the counts where an eighth is done."""
+    for said in found:
+        print(f"\n{prepared.name}: {said}", flush=True)
+    done, total = counts.total(), len(prepared.points)
+    if EIGHTHS * done // total > EIGHTHS * (done - 1) // total:
+        print(f"\n{prepared.name}: {done} of {total} writes failed, {dict(counts)}: {len(wrong)} wrong", flush=True)
 
 
 def _fault_at(prepared: Prepared, at: int, number: int) -> Fault:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from commands_made import call
-from prepared import Prepared, prepared_in
+from prepared import Prepared
+
+from headstart.gallery.gallery import Gallery
 
 YEAR = 365 * 24 * 3600.0
 
 
-@pytest.fixture(scope="module", params=["fit", pytest.param("search", marks=pytest.mark.slow), "fewshot"])
-def prepared(request, tmp_path_factory) -> Prepared:
-    return prepared_in(tmp_path_factory.mktemp(request.param), request.param)
+def on(*quick: str, slow: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """For these commands."""
+    names = [*quick, *(pytest.param(name, marks=pytest.mark.slow) for name in slow)]
+    return pytest.mark.parametrize("prepared", names, indirect=True)
 
 
 def check_outcome(prepared: Prepared) -> None:
@@ -28,17 +33,48 @@ def check_outcome(prepared: Prepared) -> None:
     assert prepared.home.leftovers() == []
 
 
+@on("fit", "fewshot", "forget", slow=("run", "search", "extend", "pretrain", "adjust"))
 def test_the_same_command_twice_at_once(prepared: Prepared):
-    for _ in range(2):
-        prepared.home.renew()
-        begun = [prepared.home.begin(lambda: call(prepared.command.words), name=name) for name in ("first", "second")]
-        ended = [prepared.home.end(one) for one in begun]
-        for one in ended:
-            assert one.code in (0, 2), one.err
-            assert "Traceback" not in one.err
-            assert one.code == 0 or one.err.startswith("error: ")
-        assert 0 in [one.code for one in ended]
-        check_outcome(prepared)
+    prepared.home.renew()
+    begun = [prepared.home.begin(lambda: call(prepared.command.words), name=name) for name in ("first", "second")]
+    ended = [prepared.home.end(one) for one in begun]
+    for one in ended:
+        assert one.code in (0, 2), one.err
+        assert "Traceback" not in one.err
+        assert one.code == 0 or re.search(r"^error: ", one.err, re.MULTILINE)
+    assert 0 in [one.code for one in ended]
+    check_outcome(prepared)
+
+
+READS = 150
+ENROLL = "fewshot enroll out/run red data/red/0.png data/red/1.png"
+
+
+@on("fewshot")
+def test_a_gallery_is_read_while_another_process_forgets_and_enrolls(prepared: Prepared):
+    def write() -> None:
+        gallery = Gallery.open("out/run")
+        (red,) = gallery.class_store.read()
+        while not Path("stop").exists():
+            gallery.forget("red")
+            gallery.class_store.add([red])
+
+    def read() -> None:
+        try:
+            for _ in range(READS):
+                store = Gallery.open("out/run").class_store
+                assert list(store.sizes()) in (["red"], [])
+                assert [one.name for one in store.read()] in (["red"], [])
+        finally:
+            Path("stop").touch()
+
+    prepared.home.renew()
+    assert prepared.give().code == 0
+    begun = [prepared.home.begin(work, name=name) for work, name in ((write, "writer"), (read, "reader"))]
+    for one in begun:
+        ended = prepared.home.end(one)
+        assert ended.code == 0, ended.err
+    check_outcome(prepared)
 
 
 @contextmanager
@@ -64,6 +100,7 @@ CLOCKS: dict[str, Callable[[int], float]] = {
 }
 
 
+@on("fit", "fewshot", slow=("search",))
 @pytest.mark.parametrize("name", CLOCKS)
 def test_a_clock_that_jumps_changes_nothing(prepared: Prepared, name):
     def under_clock() -> None:
@@ -76,6 +113,13 @@ def test_a_clock_that_jumps_changes_nothing(prepared: Prepared, name):
     check_outcome(prepared)
 
 
+@on("run", "extend", "pretrain", "adjust")
+@pytest.mark.slow
+def test_a_clock_that_jumps_changes_no_longer_command(prepared: Prepared):
+    test_a_clock_that_jumps_changes_nothing(prepared, "jumps a year ahead and back")
+
+
+@on("fit", "fewshot", slow=("search",))
 @pytest.mark.parametrize("moment", [0.0, time.time() + YEAR], ids=["1970", "next year"])
 def test_files_from_another_time_are_used_as_others_are(prepared: Prepared, moment):
     prepared.home.renew()
