@@ -14,6 +14,7 @@ from headstart.core.dropping import cached_record
 from headstart.core.durable import sync_tree
 from headstart.core.errors import ExportError, TrainingError
 from headstart.core.executing import Pending, Work, executor, resolved
+from headstart.core.folders import cache_folder
 from headstart.core.mirror import fetch_step, send_step
 from headstart.core.packing import CACHE, CHECKPOINT, Packed, Request, drop_checkpoints, files_in, made_elsewhere, unpack
 from headstart.core.progress import progress
@@ -92,7 +93,7 @@ class Steps:
         self._log(path.stem, seconds)
         shared = self._shared_path(name, path)
         if shared and executor().is_uniform:
-            _copy(path, shared, durable=False)
+            _copy(path, shared)
             if name in MIRRORED:
                 send_step(shared)
         return result
@@ -139,7 +140,7 @@ class Steps:
         if found is None and shared and name in MIRRORED and found_in(shared) is None:
             fetch_step(shared)
         if found is None and shared and found_in(shared) is not None:
-            _copy(shared, path, durable=True)
+            _copy(shared, path)
             found = found_in(path)
         return found
 
@@ -208,9 +209,9 @@ class Steps:
             stream.write(f"{stem}\t{seconds:.3f}\n")
 
 
-def _copy(path: Path, target: Path, *, durable: bool) -> None:
-    """Copy a step, its folder first, so that the folder is complete where the file exists."""
-    folder = path.with_suffix("")
+def _copy(path: Path, target: Path) -> None:
+    """Copy a step, its folder first, so that it is complete where the file exists; copies in the cache are not durable."""
+    folder, durable = path.with_suffix(""), cache_folder() not in target.parents
     try:
         if folder.is_dir():
             with unfinished_folder(target) as partial:

@@ -201,6 +201,10 @@ class Workspace:
         if self.folder.exists() and not os.access(self.folder, os.W_OK):
             raise ExportError(f"{self.folder} is read-only. Choose another folder with --out.")
         sweep(shared_steps())
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what killed commands have left half-written here."""
         sweep(self.folder)
         for name in ("steps", MODEL, FIRST_MODEL):
             sweep(self.path(name), below=True)

@@ -67,7 +67,9 @@ def adjust(
     task = unchanged_task_of(run)
     check_folds(task)
     check_contamination(task, run.plan.networks)
-    steps = Workspace(run.folder).sharing_steps
+    parent = Workspace(run.folder)
+    parent.sweep()
+    steps = parent.sharing_steps
     before = kept_fold_models(steps)
     adjustment = _tried(run, task, steps, minutes, allowed)
     if not adjustment.accepted:
