@@ -4,8 +4,8 @@ Both kinds of a write take turns in one folder. "synced" waits until the disk ha
 its name after that. The run is `headstart run` on a few vectors, a command of many small files and little computing, with a cache
 of its own each time: how often and how long it waits for the disk. Everything depends on the disk.
 
-Expected: a small file takes some milliseconds more. A chunk of 256 rows of features of EfficientNet-Lite0 (650 kB) takes up to 20
-ms, some per cent of its extraction, which is why chunks are not synced.
+Expected: a small file takes some milliseconds more where other programs use the disk, and so does a chunk of 256 rows of features
+of EfficientNet-Lite0 (650 kB), which is written for each picture that is predicted alone.
 
 python -m benchmarks.durable_writes --seeds 5 --num 200
 """

@@ -185,9 +185,9 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, which takes the path's place once all is written; see `write_atomically`.
 
     A durable one is also whole after a power failure: its bytes reach the disk before it takes its place, and its name before the
-    next thing is done. Not durable are files that a checksum protects, that are made again where they are damaged, and that are
-    written while somebody waits or many times over: chunks of features, scans, copies in the cache, the note of progress. See
-    `benchmarks/durable_writes.py` for what each costs.
+    next thing is done. That takes some milliseconds a file (`benchmarks/durable_writes.py`), a second of a run. Files need not be
+    durable where a checksum protects them, where they are made again if they are damaged, and where somebody waits or they
+    are written many times over: chunks of features, scans, copies in the cache, the note of progress.
 
     Args:
         path: The folder is created.
