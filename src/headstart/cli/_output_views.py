@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli._printing import facts, interval, plain, said, table
 from headstart.cli._rows import print_rows
+from headstart.cli._views import worse_slices
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -110,6 +111,8 @@ def evaluation_of_outputs(evaluation: dict[str, Any]) -> RenderableType:
         blocks += [_labels(evaluation["per_output"]), ""]
     if evaluation["guarantee"]:
         blocks.append(evaluation["guarantee"])
+    worse = worse_slices(evaluation)
+    blocks += [*worse, evaluation["right"]] if worse else []
     return Group(*map(_text, blocks), said(evaluation["protocol"], style="dim"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from PIL import Image
 
 from headstart.backbones.extractor import Extractor
 from headstart.core.cores import num_cores
-from headstart.core.evaluation import AttributeRows, Evaluation, Slices, WorseSlice
+from headstart.core.evaluation import AttributeRows, Slices, WorseSlice
 from headstart.core.predictions import Predictions
 from headstart.core.progress import progress
+from headstart.core.records import Record
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import UNLABELED, Booleans, Floats
 from headstart.data.images import Images, ImageSet
@@ -26,6 +27,7 @@ from headstart.evaluation.slices.base import Attribute, OfPictures, SliceInputs
 from headstart.evaluation.subsets import row_of
 from headstart.features.extract import features_of
 
+Evaluated = TypeVar("Evaluated", bound=Record)
 MOST_ROWS = 5_000
 """Images that are sorted into slices, evenly spaced: bounds the time of reading pictures again. Chosen, not measured."""
 SIDE_PIXELS = 128
@@ -36,12 +38,12 @@ MOST_IMAGES = 12
 
 
 def with_slices(
-    evaluation: Evaluation, predictions: Predictions, image_sets: Sequence[ImageSet], backbone: Extractor
-) -> Evaluation:
+    evaluation: Evaluated, predictions: Predictions, image_sets: Sequence[ImageSet], backbone: Extractor
+) -> Evaluated:
     """The evaluation with the slices of its images.
 
     Args:
-        evaluation: Of the predictions.
+        evaluation: Of the predictions; a record with `slices`.
         predictions: One row an image.
         image_sets: Sets that have the images of the predictions, by name; labels are not read. Rows of images that none of them
             has, such as those of a folder that was moved after the prediction, are in no slice.

@@ -24,6 +24,7 @@ from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputEvaluation
 from headstart.multioutput.run import FILES, OutputRun
 from headstart.multioutput.selection import LOSS, Selection, measured_selection, out_of_fold_predictions
+from headstart.multioutput.slicing import with_output_slices
 from headstart.multioutput.task import OutputTask
 from headstart.multioutput.trials import OutputTrials
 from headstart.planning.budget import budget_of
@@ -122,6 +123,8 @@ def _evaluate(task: OutputTask, workspace: Workspace, model: OutputModel, decide
     else:
         predictions = out_of_fold_predictions(task, decided.chosen, selection.widening)
         evaluation = _evaluated_out_of_fold(task, model, predictions, decided.chosen.num_folds, selection)
+    images = task.images.labeled if test is None else test
+    evaluation = with_output_slices(evaluation, predictions, images, model)
     predictions.write(workspace.path(TEST_PREDICTIONS))
     _write(workspace, evaluation)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from headstart.core.estimate import Estimate
+from headstart.core.evaluation import Slices
 from headstart.core.records import Record
 from headstart.multioutput.candidate import OutputCandidate
 from headstart.planning.results import Verdict
@@ -119,6 +120,8 @@ class OutputEvaluation(Record):
         per_output: One row a label; none for numbers.
         protocol: How the numbers were made, in one sentence.
         guarantee: What holds for prediction intervals, in one sentence; empty for labels.
+        slices: How many images are right by their attributes, and where fewer are than chance explains; None where there are few.
+        right: When an image counts as right in slices, in one sentence; empty without them.
     """
 
     kind: str
@@ -130,3 +133,5 @@ class OutputEvaluation(Record):
     per_output: tuple[OutputRow, ...] = ()
     protocol: str
     guarantee: str = ""
+    slices: Slices | None = None
+    right: str = ""

@@ -6,6 +6,7 @@ import shlex
 from typing import Any, NamedTuple
 
 from headstart.core.spacing import evenly_spaced
+from headstart.evaluation.slices import all_attributes
 from headstart.multioutput.metrics import metrics_for
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.run import OutputRun
@@ -49,6 +50,8 @@ def report_values(run: OutputRun) -> dict[str, Any]:
         "unit_axis": Axis(0.0, 1.0, (0.0, 1.0)),
         "rows": sorted(evaluation.per_output, key=lambda row: row.f1.value if row.f1 else 2.0),
         "scatter": scatter_of(run.predictions) if kind.noun == "numbers" else None,
+        "attributes": all_attributes(),
+        "worse": tuple((one, None) for one in evaluation.slices.worse) if evaluation.slices else (),
         "folder": shlex.quote(str(run.folder)),
     }
 

@@ -27,6 +27,7 @@ from headstart.multioutput.origin import manifest_of_outputs
 from headstart.multioutput.predicting import predict_outputs
 from headstart.multioutput.records import OutputEvaluation
 from headstart.multioutput.run import OutputRun
+from headstart.multioutput.slicing import with_output_slices
 from headstart.multioutput.task import OutputTask
 from headstart.report.outputs import report_values
 from headstart.report.pages import page_of
@@ -104,12 +105,15 @@ def evaluate_outputs(run: AnyRun, data: Data | None) -> OutputEvaluation:
     rows = np.array([row for row in labeled if not problems[row]], np.int64)
     if not len(rows):
         raise DataError(f"{raw.name} holds no readable image with {kind.noun}. Evaluate on labeled images.")
-    images = ImageSet(raw.images.take(rows), (), np.full(len(rows), UNLABELED, np.int64), _groups_of(raw, rows))
+    domains, given = (tuple(names[row] for row in rows) for names in (raw.domains, raw.groups))
+    unlabeled = np.full(len(rows), UNLABELED, np.int64)
+    images = ImageSet(raw.images.take(rows), (), unlabeled, _groups_of(raw, rows), domains, given_groups=given)
     cells = [str(raw.labels[row]) for row in rows]
     _check_known(loaded, kind.outputs_in(cells) if kind.noun == "labels" else (), raw.name)
     targets = kind.targets(cells, model.outputs)
     predictions = predictions_of(model, images, targets)
     evaluation = evaluated_on(model, predictions, loaded.summary, raw.name)
+    evaluation = with_output_slices(evaluation, predictions, images, model)
     own = loaded.predictions.names if loaded.evaluation.split == OUT_OF_FOLD else ()
     in_place = isinstance(place, str) and bool(loaded.summary.place)
     warning = learned_warning(loaded.folder, images, own, in_place=in_place)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from headstart.core.findings import Finding
-from headstart.core.types import Floats, Integers
+from headstart.core.types import Booleans, Floats, Integers
 
 if TYPE_CHECKING:  # a prediction loads no network to train
     from torch import Tensor
@@ -89,6 +89,14 @@ class OutputKind(ABC):
 
         `known` are the targets to learn from, which alone decide what the classes are.
         """
+
+    @abstractmethod
+    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+        """The part of evaluated images that each belongs to by its targets, int64 [sample], and what the parts are called."""
+
+    @abstractmethod
+    def right(self, values: Floats, targets: Floats, thresholds: Floats) -> tuple[Booleans, str]:
+        """Which evaluated images count as right, bool [sample], and when one does, in one sentence."""
 
     @abstractmethod
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from headstart.core.findings import Finding
-from headstart.core.types import Floats, Integers
+from headstart.core.types import Booleans, Floats, Integers
 from headstart.multioutput.kinds.base import Link, OutputKind, WithoutImages
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ FAR = 20.0
 """Numbers that are as many times the distance of the quartiles outside of these lie far: of normal numbers none does, of
 log-normal ones with a standard deviation of 1 three in ten thousand, and -999 among ages of 20 to 60 years. Chosen, not
 measured."""
+SHARE_RIGHT = 0.8
+"""Share of all images that count as right in slices: errors that are rare enough to be bad, and common enough to compare. Chosen,
+not measured."""
 NUM_STRATA = 5
 """Equal parts of the images by their number, which splits and folds keep in proportion, and by which models are ranked."""
 
@@ -50,6 +53,18 @@ class Numbers(OutputKind):
         found = np.unique(np.searchsorted(edges, known[:, 0], side="left"))
         own = np.searchsorted(found, np.searchsorted(edges, targets[:, 0], side="left"))
         return np.minimum(own, len(found) - 1).astype(np.int64)
+
+    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+        """The fifths of the images by their number."""
+        found = self.strata(targets, targets)
+        inside = [targets[found == one, 0] for one in range(int(found.max()) + 1)]
+        return found, tuple(f"{one.min():.4g} to {one.max():.4g}" for one in inside)
+
+    def right(self, values: Floats, targets: Floats, thresholds: Floats) -> tuple[Booleans, str]:
+        """Those with the smallest errors, four in five of all."""
+        errors = np.abs(values - targets).max(axis=1)
+        bound = float(np.quantile(errors, SHARE_RIGHT))
+        return errors <= bound, f"An image is right where it is within {bound:.3g} of the true number, as four in five are."
 
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:
         varies = float(np.ptp(targets)) > SMALLEST_RANGE * float(np.abs(targets).max())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAST_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1 in a loss."""
+NONE = "none of the labels"
+"""What images without any label are called."""
 HALF = Link(np.array([0.5]), np.array([0.5]))
 """From -1 and 1 to 0 and 1."""
 
@@ -63,6 +65,18 @@ class SeveralLabels(OutputKind):
         ordered = targets[:, rarest_first] > 0
         rarest = np.where(ordered.any(axis=1), rarest_first[ordered.argmax(axis=1)], targets.shape[1])
         return np.asarray(rarest, np.int64)
+
+    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+        """The rarest label of each image."""
+        return self.strata(targets, targets), (*names, NONE)
+
+    def right(self, values: Floats, targets: Floats, thresholds: Floats) -> tuple[Booleans, str]:
+        """Those with all labels right, or with as few wrong ones as at least half of the images have."""
+        wrong = ((values >= thresholds) != (targets > 0)).sum(axis=1)
+        most = int(np.quantile(wrong, 0.5, method="higher"))
+        if most == 0:
+            return wrong == 0, "An image is right where all of its labels are."
+        return wrong <= most, f"An image is right where no more than {most} of its labels are wrong, as in at least half of them."
 
     def problem_of(self, targets: Floats, names: tuple[str, ...]) -> str:
         counts = targets.sum(axis=0)
