@@ -307,3 +307,13 @@ def test_a_run_predicts_and_evaluates_by_itself(runs):
     assert runs["numbers"].evaluate() == runs["numbers"].evaluation
     (row,) = runs["numbers"].predict(np.zeros((1, 11)), interval=0.5)
     assert row["interval"]["level"] == 0.5
+
+
+def test_a_fold_whose_scores_are_damaged_or_gone_is_made_again(runs, vectors, tmp_path):
+    shutil.copytree(runs["numbers"].folder, tmp_path / "run")
+    first, second, *_ = sorted((tmp_path / "run" / "steps").glob("outputs-*/scores.safetensors"))
+    first.write_bytes(first.read_bytes()[:-8])
+    second.unlink()
+    (tmp_path / "run" / "result.json").unlink()
+    again = headstart.run(vectors["numbers"], out=tmp_path / "run", test=0.3)
+    assert again.evaluation == runs["numbers"].evaluation

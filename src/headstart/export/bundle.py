@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbones.pretrained import Pretrained
 from headstart.core.durable import sync_folder, sync_tree
 from headstart.core.errors import DataError, ExportError, HeadstartError
 from headstart.core.exported import Export
@@ -58,8 +59,7 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
     """
     kind = FORMATS.get(to)
     kind().check(precision)
-    if out.exists():
-        raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
+    check_free(out)
     with stage("predicting the pictures to compare"):
         wanted = expected(Model.load(run.folder / MODEL), run.model, pictures_to_compare(task))
     with put_in_place(out, archive) as folder:
@@ -77,6 +77,12 @@ def export_bundle(run: Run, task: Task, to: str, precision: str, out: Path, *, a
         (folder / "README.md").write_text(model_card(run, task, made, kind, graph.output_names), encoding="utf-8")
         write_sums(folder)
     return made
+
+
+def check_free(out: Path) -> None:
+    """Refuse a place where something lies: `ExportError`."""
+    if out.exists():
+        raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
 
 
 @contextmanager
@@ -148,11 +154,11 @@ def as_export_errors(to: str, folder: Path) -> Iterator[None]:
         raise ExportError(f"{to} cannot hold this model ({reason}). Nothing was written; choose --to {others}.") from error
 
 
-def check_exportable(run: Run) -> None:
-    """Refuse a run whose model takes feature vectors: `DataError`."""
+def check_exportable(folder: Path, card: Pretrained) -> None:
+    """Refuse the run in a folder whose network, by its card, takes feature vectors: `DataError`."""
     from headstart.backbones.catalog import provider_of  # noqa: PLC0415
 
-    if not provider_of(run.model.backbone.card).takes_pictures:
+    if not provider_of(card).takes_pictures:
         raise DataError(
-            f"{run.folder} was fitted on feature vectors, and a bundle takes pictures. Export a run that was fitted on pictures."
+            f"{folder} was fitted on feature vectors, and a bundle takes pictures. Export a run that was fitted on pictures."
         )

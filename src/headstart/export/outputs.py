@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.backbones.catalog import provider_of
 from headstart.backbones.engines.choice import exact_features
-from headstart.core.errors import DataError, ExportError
+from headstart.core.errors import ExportError
 from headstart.core.exported import Export, Parity
 from headstart.core.progress import stage
 from headstart.core.types import UNLABELED, Floats
 from headstart.data.images import ImageSet
-from headstart.export.bundle import as_export_errors, indented, put_in_place, write_graph
+from headstart.export.bundle import as_export_errors, check_exportable, check_free, indented, put_in_place, write_graph
 from headstart.export.formats import FORMATS
 from headstart.export.formats.base import INPUT
 from headstart.export.outputs_card import outputs_bundle_card
@@ -62,12 +61,8 @@ def export_outputs(run: OutputRun, to: str, precision: str, out: Path, *, archiv
     """
     kind, model = FORMATS.get(to), run.model
     kind().check(precision)
-    if out.exists():
-        raise ExportError(f"{out} exists already. Name another folder with --out, or delete it.")
-    if not provider_of(model.networks[0].card).takes_pictures:
-        raise DataError(
-            f"{run.folder} was fitted on feature vectors, and a bundle takes pictures. Export a run that was fitted on pictures."
-        )
+    check_free(out)
+    check_exportable(run.folder, model.networks[0].card)
     task = unchanged_task_of_outputs(run)
     with put_in_place(out, archive) as folder:
         with stage("writing the graph"), as_export_errors(to, folder):

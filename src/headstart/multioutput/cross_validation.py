@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,7 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.arrays import read_arrays, write_arrays
-from headstart.core.errors import TrainingError
-from headstart.core.records import Record
+from headstart.core.errors import DamagedError, TrainingError
 from headstart.core.steps import Steps
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import Fold, stratified_folds
@@ -22,16 +20,10 @@ from headstart.multioutput.fits import FITS
 from headstart.multioutput.member import Member
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.task import OutputTask
+from headstart.planning.cross_validation import FoldRecord, fold_record
 
 SCORES = "scores.safetensors"
 MEMBER = "member"
-
-
-class OutputFold(Record):
-    """A finished fold: its cost; its scores lie beside it."""
-
-    seconds: float
-    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,23 +115,30 @@ def cross_validated(
 
 def fold_of(
     task: OutputTask, candidate: OutputCandidate, backbone: Backbone, index: int, steps: Steps
-) -> tuple[OutputFold, Path]:
-    """The step of one fold, and its folder."""
-    inputs = _inputs(task, candidate, backbone, index)
+) -> tuple[FoldRecord, Path]:
+    """The step of one fold, and its folder; one whose scores are gone or damaged is made again."""
+    inputs, fold, fit = _inputs(task, candidate, backbone, index), task.images.folds[index], FITS.get(candidate.fit)()
 
-    def make(folder: Path) -> OutputFold:
-        begun, fold = time.perf_counter(), task.images.folds[index]
-        fit = FITS.get(candidate.fit)()
-        try:
-            member = fit.fit(task, fold.fit, candidate, backbone, folder)
-        except (TrainingError, np.linalg.LinAlgError) as error:
-            return OutputFold(seconds=time.perf_counter() - begun, failure=str(error))
-        if fit.trains:
-            member.save(folder / MEMBER)
-        write_arrays(folder / SCORES, {"scores": member.scores(task.images.labeled.take(fold.held_out))})
-        return OutputFold(seconds=time.perf_counter() - begun)
+    def make(folder: Path) -> FoldRecord:
+        def keep(member: Member) -> None:
+            if fit.trains:
+                member.save(folder / MEMBER)
+            write_arrays(folder / SCORES, {"scores": member.scores(task.images.labeled.take(fold.held_out))})
 
-    return steps.run("outputs", inputs, OutputFold, make), steps.folder / steps.stem("outputs", inputs)
+        return fold_record(lambda: fit.fit(task, fold.fit, candidate, backbone, folder), keep)
+
+    def is_whole(record: FoldRecord, folder: Path) -> bool:
+        return bool(record.failure) or _has_scores(folder / SCORES, (len(fold.held_out), len(task.outputs)))
+
+    return steps.run("outputs", inputs, FoldRecord, make, is_whole), steps.folder / steps.stem("outputs", inputs)
+
+
+def _has_scores(path: Path, shape: tuple[int, int]) -> bool:
+    """Whether scores of that shape are there."""
+    try:
+        return path.exists() and read_arrays(path)["scores"].shape == shape
+    except (DamagedError, KeyError):
+        return False
 
 
 def fold_member(task: OutputTask, candidate: OutputCandidate, backbone: Backbone, index: int, steps: Steps) -> Member:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import softmax
@@ -47,6 +47,9 @@ RESULT_METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 MODEL = "model"
 PREDICTIONS = "predictions.parquet"
 """The folder of a fold's model, where it is kept."""
+
+
+Fitted = TypeVar("Fitted")
 
 
 class FoldRecord(Record):
@@ -294,16 +297,29 @@ def make_fold(
     """
     if not must:
         stop_if_asked()
-    fold, begun = task.folds[index], time.perf_counter()
+    fold = task.folds[index]
     receive(sent, backbone)
-    try:
+
+    def fitted() -> Model:
         with training_of(candidate.own_name), training_of(f"fold {index + 1}"):
-            model = fit_rows(task, fold.fit, candidate, backbone, workspace)
+            return fit_rows(task, fold.fit, candidate, backbone, workspace)
+
+    def keep(model: Model) -> None:
+        if is_gradient(candidate.method) and keep_model:
+            model.save(workspace / MODEL)
+        model.predict(task.labeled.take(fold.held_out)).write(workspace / PREDICTIONS)
+
+    return fold_record(fitted, keep)
+
+
+def fold_record(fitted: Callable[[], Fitted], keep: Callable[[Fitted], None]) -> FoldRecord:
+    """The record of a fold whose model is fitted and of which something is kept; a fit that breaks down is its failure."""
+    begun = time.perf_counter()
+    try:
+        model = fitted()
     except (TrainingError, np.linalg.LinAlgError) as error:
         return FoldRecord(seconds=time.perf_counter() - begun, failure=str(error))
-    if is_gradient(candidate.method) and keep_model:
-        model.save(workspace / MODEL)
-    model.predict(task.labeled.take(fold.held_out)).write(workspace / PREDICTIONS)
+    keep(model)
     return FoldRecord(seconds=time.perf_counter() - begun)
 
 

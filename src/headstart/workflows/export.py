@@ -48,7 +48,7 @@ def export(
         return export_outputs(outputs, to, precision, _place(outputs.folder, to, precision, out, archive), archive=archive)
     loaded = Run.load(run)
     check_classes(loaded, "export")
-    check_exportable(loaded)
+    check_exportable(loaded.folder, loaded.model.backbone.card)
     place = _place(loaded.folder, to, precision, out, archive)
     return export_bundle(loaded, unchanged_task_of(loaded), to, precision, place, archive=archive)
 

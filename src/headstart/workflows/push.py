@@ -59,7 +59,7 @@ def push(
 
     loaded = Run.load(run)
     check_classes(loaded, "push")
-    check_exportable(loaded)
+    check_exportable(loaded.folder, loaded.model.backbone.card)
     if not thumbnails:
         _check_no_thumbnails(loaded)
     stated = license or license_of_weights(loaded)

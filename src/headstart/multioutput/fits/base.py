@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Integers
+from headstart.data.images import ImageSet
+from headstart.features.extract import features_of
+from headstart.features.feature_set import FeatureSet
+from headstart.features.representation import Representation
 from headstart.multioutput.candidate import OutputCandidate
 from headstart.multioutput.member import Member
 from headstart.multioutput.task import OutputTask
+
+
+class Represented(NamedTuple):
+    """Images to fit to, as a closed form sees them.
+
+    Attributes:
+        images: The images.
+        features: What the network sees of them.
+        representation: Makes rows of features.
+    """
+
+    images: ImageSet
+    features: FeatureSet
+    representation: Representation
+
+
+def represented(task: OutputTask, rows: Integers, candidate: OutputCandidate, backbone: Backbone) -> Represented:
+    """Those rows of the labeled images by the features that a candidate sees."""
+    images = task.images.labeled.take(rows)
+    features = features_of(images, backbone)
+    return Represented(images, features, Representation.fitted(features, candidate.blocks))
 
 
 class OutputFit(ABC):

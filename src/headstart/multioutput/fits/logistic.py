@@ -10,11 +10,9 @@ import numpy as np
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
 from headstart.data.folds import stratified_folds
-from headstart.features.extract import features_of
-from headstart.features.representation import Representation
 from headstart.methods.heads import LinearHead
 from headstart.multioutput.candidate import OutputCandidate
-from headstart.multioutput.fits.base import OutputFit
+from headstart.multioutput.fits.base import OutputFit, represented
 from headstart.multioutput.member import Member
 from headstart.multioutput.task import OutputTask
 
@@ -32,9 +30,7 @@ class Logistic(OutputFit):
     def fit(
         self, task: OutputTask, rows: Integers, candidate: OutputCandidate, backbone: Backbone, workspace: Path | None
     ) -> Member:
-        images = task.images.labeled.take(rows)
-        features = features_of(images, backbone)
-        representation = Representation.fitted(features, candidate.blocks)
+        images, features, representation = represented(task, rows, candidate, backbone)
         matrix = np.asarray(representation.matrix(features), np.float64)
         center = matrix.mean(axis=0)
         left, sizes, axes = np.linalg.svd(matrix - center, full_matrices=False)

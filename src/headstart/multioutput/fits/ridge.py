@@ -9,12 +9,10 @@ import numpy as np
 
 from headstart.backbones.backbone import Backbone
 from headstart.core.types import Floats, Integers
-from headstart.features.extract import features_of
-from headstart.features.representation import Representation
 from headstart.heads.ridge_leave_one_out import RidgePath, loo_sample, ridge_path
 from headstart.methods.heads import LinearHead
 from headstart.multioutput.candidate import OutputCandidate
-from headstart.multioutput.fits.base import OutputFit
+from headstart.multioutput.fits.base import OutputFit, represented
 from headstart.multioutput.member import Member
 from headstart.multioutput.task import OutputTask
 
@@ -30,9 +28,7 @@ class Ridge(OutputFit):
     def fit(
         self, task: OutputTask, rows: Integers, candidate: OutputCandidate, backbone: Backbone, workspace: Path | None
     ) -> Member:
-        images = task.images.labeled.take(rows)
-        features = features_of(images, backbone)
-        representation = Representation.fitted(features, candidate.blocks)
+        images, features, representation = represented(task, rows, candidate, backbone)
         targets = task.encoded[rows]
         scored = loo_sample(len(rows), targets.shape[1], images.groups)
         path = ridge_path(representation.rows(features), targets, groups=images.groups, loo_rows=scored)
