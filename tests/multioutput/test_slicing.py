@@ -63,7 +63,7 @@ def test_four_in_five_numbers_are_right_and_fifths_are_named():
     right, meaning = Numbers().right(targets + errors, targets, np.full((50, 1), np.nan))
     assert right.sum() == 40
     assert meaning == "An image is right where it is within 1 of the true number, as four in five are."  # between 0.5 and 3
-    parts, names = Numbers().parts(targets, ("target",))
+    parts, names = Numbers().named_strata(targets, ("target",))
     assert names[0] == "0 to 9"
     assert np.bincount(parts).tolist() == [10] * 5
 

@@ -31,19 +31,19 @@ def with_output_slices(
     """
     kind = model.kind
     right, meaning = kind.right(predictions.values, predictions.targets, predictions.thresholds)
-    parts, names = kind.parts(predictions.targets, model.outputs)
+    strata, names = kind.named_strata(predictions.targets, model.outputs)
     places = {images.images.name(row): row for row in range(len(images))}
     rows = [places.get(name) for name in predictions.names]
-    said = np.eye(len(names) + 1)[np.where(right, parts, len(names))]
-    judged = Predictions(
+    said = np.eye(len(names) + 1)[np.where(right, strata, len(names))]
+    sliced = Predictions(
         names=predictions.names,
         classes=(*names, ""),
-        labels=parts,
+        labels=strata,
         probs=said,
         raw_probs=said,
         groups=predictions.groups,
         domains=tuple("" if row is None else images.domains[row] for row in rows) if images.domains else (),
         given_groups=tuple("" if row is None else images.given_groups[row] for row in rows) if images.given_groups else (),
     )
-    found = with_slices(evaluation, judged, [images], model.networks[0])
+    found = with_slices(evaluation, sliced, [images], model.networks[0])
     return found.model_copy(update={"right": meaning}) if found.slices else found

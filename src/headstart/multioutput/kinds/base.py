@@ -91,8 +91,8 @@ class OutputKind(ABC):
         """
 
     @abstractmethod
-    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
-        """The part of evaluated images that each belongs to by its targets, int64 [sample], and what the parts are called."""
+    def named_strata(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+        """The stratum of each evaluated image by the targets of all of them, int64 [sample], and what strata are called."""
 
     @abstractmethod
     def right(self, values: Floats, targets: Floats, thresholds: Floats) -> tuple[Booleans, str]:

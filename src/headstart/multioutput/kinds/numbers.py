@@ -54,7 +54,7 @@ class Numbers(OutputKind):
         own = np.searchsorted(found, np.searchsorted(edges, targets[:, 0], side="left"))
         return np.minimum(own, len(found) - 1).astype(np.int64)
 
-    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+    def named_strata(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
         """The fifths of the images by their number."""
         found = self.strata(targets, targets)
         inside = [targets[found == one, 0] for one in range(int(found.max()) + 1)]

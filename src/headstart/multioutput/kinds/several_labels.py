@@ -66,7 +66,7 @@ class SeveralLabels(OutputKind):
         rarest = np.where(ordered.any(axis=1), rarest_first[ordered.argmax(axis=1)], targets.shape[1])
         return np.asarray(rarest, np.int64)
 
-    def parts(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
+    def named_strata(self, targets: Floats, names: tuple[str, ...]) -> tuple[Integers, tuple[str, ...]]:
         """The rarest label of each image."""
         return self.strata(targets, targets), (*names, NONE)
 
