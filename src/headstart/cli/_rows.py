@@ -64,8 +64,10 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], raw: bool = False) ->
     the bytes that they are in CSV, and escaped in the others.
     """
     from headstart.core.records import write_atomically
+    from headstart.core.unfinished import sweep
 
     suffix = check_format(path)
+    sweep(path.parent)
     if suffix == ".jsonl":
         write_atomically(path, "".join(printable_json(json.dumps(row, ensure_ascii=False)) + "\n" for row in rows))
     else:

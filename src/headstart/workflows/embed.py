@@ -21,6 +21,7 @@ from headstart.core.progress import stage
 from headstart.core.records import atomic_file
 from headstart.core.rows import Rows, row_slices
 from headstart.core.types import UNLABELED
+from headstart.core.unfinished import sweep
 from headstart.data.cleaning import Cleaned, cleaned
 from headstart.data.images import ImageSet
 from headstart.data.readers import reader_for
@@ -60,6 +61,7 @@ def embed(
     images = images.with_content_keys(rows.scan.sha[row] for row in usable)
     with on_cluster(cluster, images), stage("embedding"):
         features = features_of(images, backbone).penultimate
+    sweep(path.parent)
     with atomic_file(path) as stream:
         WRITERS[path.suffix.lower()](stream, features, _columns(rows, usable.tolist()))
     return len(usable)
