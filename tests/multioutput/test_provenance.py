@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 from pathlib import Path
 
@@ -116,3 +118,13 @@ def test_the_card_is_written_in_the_language_spoken(runs):
     headstart.report(run)
     assert headstart.verify(run).same
     assert [line for line in prose if not any("一" <= letter <= "鿿" for letter in line)] == []
+
+
+@pytest.mark.slow
+def test_the_chinese_report_of_tried_candidates_has_no_english_sentence(pictures, tmp_path):
+    run = headstart.run(pictures / "share.csv", only="scratch", minutes=0.26, out=tmp_path / "run")
+    headstart.report(run, language="zh")
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    page = html.unescape(re.sub(r"<[^>]+>", "\n", re.sub(r"<(style|pre|code)>.*?</\1>", "", page, flags=re.DOTALL)))
+    lines = {line for line in map(str.strip, page.splitlines()) if len(re.findall("[a-z]{3,}", line)) > 2}
+    assert [line for line in lines if not any("一" <= letter <= "鿿" for letter in line)] == []
