@@ -5,6 +5,8 @@ its out-of-fold predictions and makes sets for every other image. Beside it stan
 the head is fitted to four fifths, and the fifth that it had not learned from calibrates. Features are extracted once a set;
 finished draws are kept in OUT/prediction_sets.jsonl, so that a second call goes on.
 
+Sets by the threshold that covers exactly the level on the new images show what remains for a better calibration to gain.
+
 With `--decided N` the first N seeds of each size are decided among the closed forms as a run on feature vectors decides, and
 calibrated by the out-of-fold predictions that also chose: what a run does, whose sets the choice could make too small.
 
@@ -81,6 +83,7 @@ def draw_of(rows: ImageSet, place: str, size: int, seed: int) -> dict[str, objec
             found |= _measured(f"{score} {level} split", split, first, truth)
     for level in LEVELS:
         found |= _by_class(level, out_of_fold, task, final, truth)
+        found[f"exact {level}"] = _exact_size(level, final, truth)
     for accuracy in ACCURACIES:
         found |= _answered(accuracy, out_of_fold, final, truth)
     return found
@@ -126,6 +129,13 @@ def _measured(name: str, rule: SetRule, predictions: Predictions, truth: Integer
         f"{name} size": float(sizes.mean()),
         f"{name} empty": float((sizes == 0).mean()),
     }
+
+
+def _exact_size(level: float, predictions: Predictions, truth: Integers) -> float:
+    """The mean size of `lac` sets by the threshold that covers exactly that share of the new images: no calibration knows it."""
+    scores = 1.0 - predictions.probs
+    own = np.sort(scores[np.arange(len(truth)), truth])
+    return float((scores <= own[int(np.ceil(level * len(own))) - 1]).sum(axis=1).mean())
 
 
 def _by_class(level: float, calibration: Calibration, task: Task, predictions: Predictions, truth: Integers) -> dict[str, object]:
@@ -247,6 +257,14 @@ def _tables(draws: Sequence[dict[str, object]]) -> list[str]:
             worst = [np.mean([pair[which][0] for pair in pairs]) for which in (0, 1)]
             mean = np.mean([pair[1][1] for pair in pairs])
             lines.append(f"| {level} | {len(pairs)} | {worst[0]:.3f} | {worst[1]:.3f} | {mean:.3f} |")
+    lines += ["", "| exact threshold | draws | size / split's | mean of ratios |", "|---" * 4 + "|"]
+    for level in LEVELS:
+        pairs = [(one[f"exact {level}"], one[f"lac {level} split size"]) for one in draws if f"exact {level}" in one]
+        if pairs:
+            sizes, others = np.array(pairs).T
+            lines.append(
+                f"| {level} | {len(pairs)} | {sizes.mean() / others.mean():.3f} | {_interval((sizes / others).tolist())} |"
+            )
     return lines + _answered_table(draws)
 
 

@@ -31,7 +31,7 @@ def test_an_estimate_is_corrected_as_those_that_look_like_it_erred(estimate: flo
     found = stress_correction(dict.fromkeys(NAMES, estimate), conditions())
     assert found is not None
     assert found.value == pytest.approx(error)
-    assert found.std == pytest.approx(0)
+    assert found.half == pytest.approx(0)
     assert found.num_conditions == 18
 
 
@@ -39,7 +39,7 @@ def test_its_error_is_that_of_families_that_had_no_part_in_it() -> None:
     rows = [row(0.5 + place / 100, 0.1 if family == "blur" else 0.0, family) for family in FAMILIES for place in range(NEAREST)]
     found = stress_correction(dict.fromkeys(NAMES, 0.5), rows)
     assert found is not None
-    assert found.std > 0.05  # blur is off by 0.1 for the others, though right for itself
+    assert found.half > 0.05  # blur is off by 0.1 for the others, though right for itself
 
 
 def test_too_little_corrects_nothing() -> None:

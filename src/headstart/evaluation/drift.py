@@ -218,10 +218,10 @@ def _accuracy(
 
     value = estimate(np.arange(len(held_out)), np.arange(len(new)))
     draws = [estimate(ours, theirs) for ours, theirs in _resampled(held_out, len(new), seed)]
-    beyond = SHIFT_ERROR if drifted else 0.0
+    beyond = ERRORS_95 * SHIFT_ERROR if drifted else 0.0
     if correction is not None:
-        value, beyond = min(max(value + correction.value, 0.0), 1.0), correction.std
-    half = ERRORS_95 * math.hypot(float(np.std(draws)), beyond)
+        value, beyond = min(max(value + correction.value, 0.0), 1.0), correction.half
+    half = math.hypot(ERRORS_95 * float(np.std(draws)), beyond)
     low, high = max(half, learned.value - learned.low), max(half, learned.high - learned.value)
     return Estimate(value=value, low=max(0.0, value - low), high=min(1.0, value + high))
 
