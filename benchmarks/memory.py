@@ -46,14 +46,24 @@ PLANS: dict[str, tuple[str, str | None, str, dict[str, Any]]] = {
     ),
     "ridge, 4,000 vectors of 5,000": ("ridge", None, "pretrained", {"blocks": "penultimate"}),
     "kernel ridge, 20,000 vectors of 500": ("kernel_ridge", None, "pretrained", {"blocks": "penultimate"}),
+    "kernel ridge, 60,000 vectors of 100": ("kernel_ridge", None, "pretrained", {"blocks": "penultimate"}),
+    "TIM, 16,000 vectors of 256 and as many unlabeled": ("tim", None, "pretrained", {}),
+    "optimal transport, 16,000 vectors of 256 to as many": ("optimal_transport", None, "pretrained", {}),
 }  # fmt: skip
-SHAPES = {"ridge": (4_000, 5_000), "kernel_ridge": (20_000, 500)}
+SHAPES = {
+    "ridge, 4,000 vectors of 5,000": (4_000, 5_000, 0, 0),
+    "kernel ridge, 20,000 vectors of 500": (20_000, 500, 0, 0),
+    "kernel ridge, 60,000 vectors of 100": (60_000, 100, 0, 0),
+    "TIM, 16,000 vectors of 256 and as many unlabeled": (16_000, 256, 16_000, 0),
+    "optimal transport, 16,000 vectors of 256 to as many": (0, 256, 16_000, 16_000),
+}
+"""Labeled vectors, their width, unlabeled ones, and labeled ones of a source."""
 
 
 def measured(name: str) -> dict[str, float]:
     """Bytes of one plan's fit: resident before, on top of it at most, and predicted."""
     kind, network, weights, settings = PLANS[name]
-    task = headstart.read_task("emoji" if network else _vectors(*SHAPES[kind]))
+    task = headstart.read_task("emoji") if network else _task_of(*SHAPES[name])
     training = {"training.epochs": 1} if is_gradient({"kind": kind}) else {}
     plan = plan_by_hand(task, kind, network, weights, settings | training)
     candidate, backbone = candidate_of(plan), backbone_of(plan)
@@ -70,12 +80,17 @@ def measured(name: str) -> dict[str, float]:
     return {"before": before, "taken": peak_bytes() - before, "predicted": predicted}
 
 
-def _vectors(num_rows: int, width: int) -> str:
-    draw = np.random.default_rng(0)
-    labels = draw.integers(0, 10, num_rows)
-    features = draw.normal(size=(num_rows, width)).astype(np.float32) + labels[:, None] / 20
-    path = Path(tempfile.mkdtemp()) / "vectors.npz"
-    np.savez(path, features=features, labels=labels)
+def _task_of(num_labeled: int, width: int, num_unlabeled: int, num_source: int) -> headstart.Task:
+    folder = Path(tempfile.mkdtemp())
+    sources = [_vectors(folder / "source.npz", num_source, width, 0)] if num_source else []
+    return headstart.read_task(_vectors(folder / "target.npz", num_labeled, width, num_unlabeled), sources=sources, test=0)
+
+
+def _vectors(path: Path, num_labeled: int, width: int, num_unlabeled: int) -> str:
+    draw = np.random.default_rng(num_labeled)
+    labels = draw.integers(0, 10, num_labeled + num_unlabeled)
+    features = draw.normal(size=(len(labels), width)).astype(np.float32) + labels[:, None] / 20
+    np.savez(path, features=features, labels=np.where(np.arange(len(labels)) < num_labeled, labels.astype(str), ""))
     return str(path)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from headstart.core.printable import UNPRINTABLE
 from headstart.data.decoding import open_image
-from headstart.export.predicting import answers, fault_of_bundle, picture_files, read_picture
+from headstart.export.predicting import answers, fault_of_bundle, picture_files, predict, read_picture
 from headstart.runs.manifest import write_sums
 
 ABOUT = {"classes": ["dark", "light"], "pixels": 8, "unusual": 0.05}
@@ -102,3 +105,16 @@ def test_a_bundle_that_lacks_a_file_names_it(bundle):
     assert fault_of_bundle(bundle) == f"{bundle}/model.onnx cannot be read (No such file or directory). Export the model again."
     (bundle / "SHA256SUMS").write_bytes(b"\xff\xfe")
     assert fault_of_bundle(bundle) == f"{bundle}/SHA256SUMS cannot be read (not UTF-8 text). Export the model again."
+
+
+def test_the_script_shows_names_of_files_and_classes_without_marks_of_direction(bundle, capsys, monkeypatch):
+    about = {"pixels": 8, "unusual": 0.05}
+    (bundle / "bundle.json").write_text(json.dumps(about))
+    (bundle / "classes.json").write_text(json.dumps(["dark", "\u202egpj.exe"]))
+    write_sums(bundle)
+    Image.new("RGB", (9, 7)).save(bundle / "a\u202e\x1b[2J.png")
+    monkeypatch.setattr("sys.argv", ["predict.py", str(bundle)])
+    assert predict(bundle, lambda _: lambda images: [np.array([[0.25, 0.75]])]) == 0
+    said = capsys.readouterr().out
+    assert json.loads(said)["label"] == "\u202egpj.exe"
+    assert not UNPRINTABLE.search(said)

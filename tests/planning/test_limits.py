@@ -16,7 +16,7 @@ from headstart.features.extract import features_of
 from headstart.features.store.transient import TransientStore
 from headstart.planning import announcement, limits
 from headstart.planning.announcement import announcements, in_slices
-from headstart.planning.limits import MemoryLimitError, check_memory, slices_that_fit
+from headstart.planning.limits import MemoryLimitError, check_memory, need_of, slices_that_fit
 from headstart.planning.plan import Plan
 from headstart.training.settings import Training
 
@@ -109,6 +109,19 @@ def test_a_matrix_of_many_rows_that_cannot_fit_is_refused(vectors, make_candidat
     assert "will take about 21.6 GB of memory, and 5.0 GB are available. Set max_rows to " in said
     check_memory(candidate, task, 4_000, backbone)
     check_memory(make_candidate(pretrained="embeddings", method={"kind": "knn"}), task, 40_000, backbone)
+
+
+def test_what_a_closed_form_keeps_of_each_row_counts(vectors, make_candidate, with_memory):
+    task, backbone = vectors(), load_backbone("embeddings")
+    task = replace(task, unlabeled=task.train)
+    kernel, pool = (make_candidate(pretrained="embeddings", method={"kind": kind}) for kind in ("kernel_ridge", "tim"))
+    assert need_of(kernel, task, 1_000_000, backbone).matrices == 8 * 1_000 * 1_000_000
+    assert need_of(pool, task, 1_000_000, backbone).matrices == 6 * 4 * 256 * (1_000_000 + len(task.train))
+    with_memory(3 * GB)
+    assert refusal(kernel, task, 1_000_000, backbone).endswith(
+        " will take about 8.0 GB of memory, and 3.0 GB are available. Set max_rows to 625000 or less."
+    )
+    check_memory(kernel, task, 600_000, backbone)
 
 
 def test_batches_get_smaller_where_they_do_not_fit(with_memory):

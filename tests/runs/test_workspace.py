@@ -41,7 +41,6 @@ def test_only_the_workspace_writes_files_of_a_run():
     assert writers == OTHERS
     assert knowing == {
         "runs/run.py",
-        "runs/workspace.py",
         "multioutput/run.py",
     }
 

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from headstart.core.printable import UNPRINTABLE
 from headstart.serving.answers import LONGEST, answered
+from headstart.serving.json_response import JSONResponse
 
 ENGLISH, CHINESE = "The form ends before its last boundary. Send it again.", "表单在最后的分隔符之前就结束了。请您重新发送。"
 
@@ -44,3 +46,12 @@ def test_every_way_to_refuse_speaks_the_language(server_of, picture):
     rows = client.post("/predict?lang=zh", files=[picture(), ("files", ("b.txt", b"text"))]).json()["predictions"]
     assert [row.get("error", "")[:6] for row in rows] == ["", "b.txt："]
     assert rows[0]["label"] == "red"
+
+
+def test_names_in_an_answer_neither_move_a_cursor_nor_turn_letters_around():
+    names = {"label": "\u202egpj.exe\x1b[2J", "Größe": "猫"}
+    body = JSONResponse(names).body.decode()
+    assert json.loads(body) == names
+    assert not UNPRINTABLE.search(body)
+    assert "Größe" in body
+    assert "猫" in body

@@ -16,6 +16,7 @@ from headstart.backbones.pretrained import Pretrained
 from headstart.core.durable import sync_folder, sync_tree
 from headstart.core.errors import DataError, ExportError, HeadstartError
 from headstart.core.exported import Export
+from headstart.core.parsing import json_document
 from headstart.core.progress import stage
 from headstart.core.spacing import evenly_spaced
 from headstart.core.types import Bytes
@@ -119,7 +120,7 @@ def _write_about(folder: Path, run: Run, graph: ModelGraph, to: str, precision: 
         "headstart": version("headstart"),
     }
     (folder / "bundle.json").write_text(indented(about) + "\n", encoding="utf-8")
-    classes = json.dumps(list(run.model.classes), indent=2, ensure_ascii=False)
+    classes = json_document(list(run.model.classes))
     (folder / "classes.json").write_text(classes + "\n", encoding="utf-8")
 
 

@@ -90,6 +90,15 @@ def _row(line: str, language: Language) -> str:
     return f"| {' | '.join(map(language.sentence, cells))} |"
 
 
+def in_markdown(text: str) -> str:
+    r"""A text that may hold names, as it stands in Markdown: no HTML, no link and no unprintable character comes of it.
+
+    >>> print(in_markdown("<b>, [a](javascript:b)"))
+    &lt;b>, [a]\\(javascript:b)
+    """
+    return printable(text).replace("<", "&lt;").replace("](", "]\\(")
+
+
 def rendered(template: str, **facts: Any) -> str:
     """A page of this folder's templates, Markdown."""
     environment = Environment(  # noqa: S701  Markdown, not HTML
@@ -98,7 +107,7 @@ def rendered(template: str, **facts: Any) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        finalize=lambda value: printable(value) if isinstance(value, str) else value,
+        finalize=lambda value: in_markdown(value) if isinstance(value, str) else value,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
     return environment.get_template(template).render(facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from headstart.backbones.engines.choice import exact_features
 from headstart.core.errors import ExportError
 from headstart.core.exported import Export, Parity
+from headstart.core.parsing import json_document
 from headstart.core.progress import stage
 from headstart.core.types import UNLABELED, Floats
 from headstart.data.images import ImageSet
@@ -93,7 +93,7 @@ def _write_about(folder: Path, model: OutputModel, graph: OutputGraph, to: str, 
         "headstart": version("headstart"),
     }
     (folder / "bundle.json").write_text(indented(about) + "\n", encoding="utf-8")
-    (folder / "classes.json").write_text(json.dumps(list(model.outputs), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "classes.json").write_text(json_document(list(model.outputs)) + "\n", encoding="utf-8")
 
 
 def _parity(folder: Path, exact: OutputModel, task: OutputTask, pixels: int, runtime: str) -> Parity:

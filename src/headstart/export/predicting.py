@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from headstart.core.printable import printable, printable_json
 from headstart.data.flattening import FORMATS, flattened, turn_upright
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -161,7 +162,7 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     parser.add_argument("--timing", action="store_true", help="print seconds of reading and of the model to stderr, as JSON")
     given = parser.parse_args()
     if fault := fault_of_bundle(folder):
-        parser.error(fault)
+        parser.error(printable(fault))
     about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     if given.sets is not None:
@@ -173,7 +174,7 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
     for row in answers(paths, run, about, max(1, given.batch)):
         code = 1 if "error" in row else code
-        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        out.write(printable_json(json.dumps(row, ensure_ascii=False)) + "\n")
     out.detach()
     if given.timing:
         sys.stderr.write(json.dumps({"pictures": len(paths), **about["seconds"]}) + "\n")

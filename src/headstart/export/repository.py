@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +14,7 @@ from headstart.core.durable import make_folder, sync_folder, sync_tree
 from headstart.core.errors import ExportError
 from headstart.core.evaluation import Evaluation
 from headstart.core.exported import Repository
-from headstart.core.parsing import json_in, json_text
+from headstart.core.parsing import json_document, json_in, json_text
 from headstart.core.records import write_atomically
 from headstart.core.unfinished import sweep, unfinished_folder
 from headstart.data.summary import TaskSummary
@@ -105,7 +104,7 @@ def _fill(part: Path, run: Run) -> None:
     write_atomically(part / file_of(type(task)), task.to_json())
     if run.evaluation is not None:
         write_atomically(part / file_of(type(run.evaluation)), run.evaluation.to_json())
-    write_atomically(part / CONFIG, json.dumps(_config(run), indent=2, ensure_ascii=False) + "\n")
+    write_atomically(part / CONFIG, json_document(_config(run)) + "\n")
 
 
 def _config(run: Run) -> dict[str, Any]:

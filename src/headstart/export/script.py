@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
+from headstart.core import printable
 from headstart.data import flattening
 from headstart.export import predicting
 from headstart.export.formats.base import Format
@@ -22,7 +23,7 @@ if __name__ == "__main__":
 
 def predict_script(kind: type[Format]) -> str:
     """The source of a script that imports no headstart: how pictures are read, the format's `load`, and the command line."""
-    modules = (flattening, predicting)
+    modules = (printable, flattening, predicting)
     load = textwrap.dedent(inspect.getsource(kind.load)).removeprefix("@staticmethod\n").rstrip()
     head = f'"""{predicting.__doc__}"""\n\nfrom __future__ import annotations\n\n{_imports(modules)}\n'
     definitions = [text for module in modules for text in _definitions(module)]

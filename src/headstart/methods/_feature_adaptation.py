@@ -16,6 +16,7 @@ from headstart.core.errors import DataError
 from headstart.core.types import Floats, Integers
 from headstart.data.task import Task
 from headstart.features.representation import Blocks
+from headstart.heads.kernel_map import NUM_LANDMARKS
 from headstart.heads.kernel_ridge import KernelRidge
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.heads import Head, ProjectedHead
@@ -41,6 +42,8 @@ class FeatureAdaptation(Method):
     needs: ClassVar[tuple[Need, ...]] = ("source",)
     tried_by_run: ClassVar[bool] = True
     own_means: ClassVar[bool] = False
+    row_bytes: ClassVar[int] = 8 * (NUM_AXES + NUM_LANDMARKS)
+    """Along the axes of both domains, and as similarities to landmarks; transport problems are of few rows."""
 
     blocks: Blocks = "stages+pixels"
     num_axes: Annotated[int, Field(ge=2, le=1024)] = NUM_AXES

@@ -15,7 +15,7 @@ from headstart.data.streams import Stream
 from headstart.data.task import Task
 from headstart.features.representation import Blocks
 from headstart.heads.neighbor_graph import Graph, neighbor_graph
-from headstart.heads.unlabeled_pool import UnlabeledPool, unlabeled_pool
+from headstart.heads.unlabeled_pool import NUM_AXES, UnlabeledPool, unlabeled_pool
 from headstart.methods._staged import Staged
 from headstart.methods.base import Method, Need, check_needs
 from headstart.methods.graph_head import GraphHead
@@ -59,6 +59,8 @@ class SemiSupervisedProbe(Method):
     """
 
     needs: ClassVar[tuple[Need, ...]] = ("unlabeled",)
+    row_bytes: ClassVar[int] = 6 * 4 * NUM_AXES
+    """Six copies along the axes of the pool, as measured (`python -m benchmarks.memory`)."""
 
     blocks: Blocks = "stages+pixels"
 

@@ -65,6 +65,7 @@ class Method(Record):
         trial_order: Place among adaptation methods: 0 where it does not matter, 1 for closed forms that iterate and take five to
             twenty times as long as others, from 2 on for those that are fitted only within a budget.
         decomposes: Whether a closed form has a matrix of rows with rows, or of features with features where these are fewer.
+        row_bytes: Bytes of memory that a closed form keeps of each row that it reads, however wide its features are.
         num_solutions: Systems of linear equations that a closed form solves, which is what it takes once features exist.
         keeps_initial_network: Whether its model predicts with the network that it starts from beside the one that it trains.
         builds_on_candidates: Whether a run tries it after candidates in closed form were compared, as `built_on` has it.
@@ -78,6 +79,7 @@ class Method(Record):
     assumes: ClassVar[Change] = "features"
     trial_order: ClassVar[int] = 0
     decomposes: ClassVar[bool] = False
+    row_bytes: ClassVar[int] = 0
     num_solutions: ClassVar[int] = 1
     keeps_initial_network: ClassVar[bool] = False
     builds_on_candidates: ClassVar[bool] = False

@@ -19,7 +19,7 @@ from headstart.multioutput.deciding import Decided, decide_outputs
 from headstart.multioutput.evaluating import evaluated, predictions_of
 from headstart.multioutput.fitting import fitted_outputs
 from headstart.multioutput.metrics import metrics_for
-from headstart.multioutput.model import OutputModel
+from headstart.multioutput.model import OutputModel, drop_broken_model
 from headstart.multioutput.predictions import OutputPredictions
 from headstart.multioutput.records import OutputEvaluation
 from headstart.multioutput.run import FILES, OutputRun
@@ -30,9 +30,9 @@ from headstart.multioutput.trials import OutputTrials
 from headstart.planning.budget import budget_of
 from headstart.planning.ranking.rank import rank
 from headstart.planning.ranking.ranking import Ranking
-from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
+from headstart.runs.run import MODEL, RESULT, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import holds_outputs
-from headstart.runs.workspace import RESULT, Workspace
+from headstart.runs.workspace import REPORT, Workspace
 
 ANOTHER_MODEL = (
     "The model that is kept is another one than those that predicted, so that the intervals are wider than those of a test."
@@ -69,7 +69,10 @@ def run_outputs(
         raise PlanError(f'--only "{request.only}" is not a side. Choose transfer or scratch, or leave it out to try both.')
     workspace = Workspace.named(out, Path("runs") / task.name, [request.to_dict(), task.fingerprint])
     workspace.claim_request("request", request, task.images)
-    if holds_outputs(workspace.folder) and workspace.path(RESULT).exists():
+    workspace.drop_damaged()
+    if drop_broken_model(workspace.path(MODEL)):
+        workspace.reopen()
+    if holds_outputs(workspace.folder) and all(workspace.path(name).exists() for name in (RESULT, REPORT)):
         return OutputRun.load(workspace.folder)
     with workspace.noted(), interruptible(stopper := Stopper()):
         workspace.write_environment()

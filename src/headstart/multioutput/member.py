@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -44,8 +45,12 @@ class Member:
         write_arrays(folder / HEAD, self.head.arrays(), {"blocks": representation.blocks if representation else ""})
 
     @classmethod
-    def load(cls, folder: Path, backbone: Extractor | None = None) -> Member:
-        """The member that `save` wrote; the network is read from beside the head where none is given."""
+    def load(cls, folder: Path, backbone: Extractor | None = None, sizes: Mapping[str, int] | None = None) -> Member:
+        """The member that `save` wrote; the network is read from beside the head where none is given.
+
+        `sizes` are those of the axes "class" and "feature" of the head, as far as they are known; what is raised is that of
+        `headstart.methods.heads.head_from` and `headstart.core.arrays.read_arrays`.
+        """
         settings = {"kind": "linear", "blocks": read_metadata(folder / HEAD).get("blocks") or None}
-        head = head_from(read_arrays(folder / HEAD), settings)
+        head = head_from(read_arrays(folder / HEAD), settings, sizes)
         return cls(backbone or extractor_in(folder / "backbone"), cast(LinearHead, head))

@@ -12,16 +12,18 @@ import numpy as np
 
 from headstart.backbones.extractor import Extractor
 from headstart.backbones.saved import extractor_in
-from headstart.core.arrays import read_arrays, write_arrays
+from headstart.core.arrays import checksum_in, read_arrays, write_arrays
+from headstart.core.dropping import drop
 from headstart.core.errors import DataError
 from headstart.core.parsing import json_in
 from headstart.core.records import Record, write_atomically
+from headstart.core.shapes import check_arrays, check_range
 from headstart.core.types import Floats
 from headstart.data.images import ImageSet
 from headstart.multioutput.intervals import CrossConformal
 from headstart.multioutput.kinds import KINDS
 from headstart.multioutput.kinds.base import Link, OutputKind
-from headstart.multioutput.member import Member
+from headstart.multioutput.member import HEAD, Member
 from headstart.runs.run_folder import OUTPUT_MODEL
 
 ARRAYS = "outputs.safetensors"
@@ -36,6 +38,7 @@ class OutputCard(Record):
         networks: Where the network of each member lies, from the model's folder.
         num_averaged: Members whose scores are averaged, the first ones.
         num_fold_members: Members that were fitted to one fold each, the last ones; they give prediction intervals.
+        checksums: Of its arrays and of each member's head, and what each network is; none in models of earlier versions.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class OutputCard(Record):
     networks: tuple[str, ...]
     num_averaged: int
     num_fold_members: int = 0
+    checksums: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class OutputModel:
             num_averaged=len(self.averaged),
             num_fold_members=len(self.fold_members),
         )
+        card = card.model_copy(update={"checksums": _checksums_of(folder, card, members)})
         write_atomically(folder / OUTPUT_MODEL, card.to_json())
 
     @classmethod
@@ -112,17 +117,50 @@ class OutputModel:
         """The model that `save` wrote; a `DataError` where the folder holds no whole one."""
         try:
             card = OutputCard.from_dict(json_in(folder / OUTPUT_MODEL), OUTPUT_MODEL)
-            arrays = read_arrays(folder / ARRAYS)
+            kind = KINDS.get(card.kind)()
+            arrays = _checked(read_arrays(folder / ARRAYS), card, are_labels=kind.noun == "labels")
             networks = {name: extractor_in(folder / name) for name in card.networks}
-            members = [Member.load(folder / "members" / str(at), networks[name]) for at, name in enumerate(card.networks)]
+            sizes = {"class": len(card.outputs)}
+            members = [Member.load(folder / "members" / str(at), networks[name], sizes) for at, name in enumerate(card.networks)]
+            _check_same_model(folder, card, members)
             residuals = _residuals_in(arrays) if "residuals" in arrays else None
             link, thresholds = Link(arrays["slope"], arrays["offset"]), arrays["thresholds"]
-        except (OSError, KeyError, ValueError) as error:
+        except KeyError as error:
+            raise DataError(f"{folder} holds no whole model ({error} is missing). Give the command that made it again.") from None
+        except (OSError, ValueError, TypeError, IndexError) as error:
             raise DataError(
                 f"{folder} holds no whole model ({str(error).rstrip('.')}). Give the command that made it again."
             ) from None
         averaged, folds = members[: card.num_averaged], members[len(members) - card.num_fold_members :]
-        return cls(KINDS.get(card.kind)(), card.outputs, tuple(averaged), link, thresholds, tuple(folds), residuals)
+        return cls(kind, card.outputs, tuple(averaged), link, thresholds, tuple(folds), residuals)
+
+
+def _checksums_of(folder: Path, card: OutputCard, members: Sequence[Member]) -> dict[str, str]:
+    """What tells that the parts of a model are its own, by their paths."""
+    heads = {f"members/{place}/{HEAD}": checksum_in(folder / "members" / str(place) / HEAD) for place in range(len(members))}
+    networks = {name: member.backbone.weights_hash for name, member in zip(card.networks, members, strict=True)}
+    return {ARRAYS: checksum_in(folder / ARRAYS)} | heads | networks
+
+
+def _check_same_model(folder: Path, card: OutputCard, members: Sequence[Member]) -> None:
+    """Refuse a model of which a part is that of another, with a `ValueError`; one of an earlier version does not tell."""
+    found = _checksums_of(folder, card, members) if card.checksums else {}
+    other = next((name for name, checksum in found.items() if card.checksums.get(name) != checksum), None)
+    if other is not None:
+        raise ValueError(f"{other} is of another model than {OUTPUT_MODEL}")
+
+
+def _checked(arrays: dict[str, Floats], card: OutputCard, *, are_labels: bool) -> dict[str, Floats]:
+    """The arrays of a model, which fit its card; a `ValueError` or `KeyError` says what does not."""
+    if not 0 < card.num_averaged <= card.num_averaged + card.num_fold_members == len(card.networks):
+        raise ValueError(f"{OUTPUT_MODEL} has {len(card.networks)} networks for {card.num_averaged} and {card.num_fold_members}")
+    finite = arrays if are_labels else arrays | {"thresholds": np.zeros_like(arrays["thresholds"])}
+    axes = dict.fromkeys(("slope", "offset", "thresholds"), "output")
+    held_out = {"residuals": "image output", "folds": "image"} if "residuals" in arrays else {}
+    check_arrays(finite, axes | held_out, {"output": len(card.outputs)})
+    if held_out:
+        check_range("folds", arrays["folds"].astype(np.int64), 0, max(0, card.num_fold_members - 1))
+    return arrays
 
 
 def _residuals_in(arrays: dict[str, Any]) -> CrossConformal:
@@ -133,3 +171,14 @@ def _residuals_in(arrays: dict[str, Any]) -> CrossConformal:
 def mean_scores(members: Sequence[Member], images: ImageSet) -> Floats:
     """The mean of the members' scores, float64 [sample, output]."""
     return np.asarray(np.mean([member.scores(images) for member in members], axis=0))
+
+
+def drop_broken_model(folder: Path) -> bool:
+    """Whether a model was not whole, whose card is dropped, so that it is made again."""
+    if (folder / OUTPUT_MODEL).is_file():
+        try:
+            OutputModel.load(folder)
+        except DataError as error:
+            drop(folder / OUTPUT_MODEL, str(error))
+            return True
+    return False

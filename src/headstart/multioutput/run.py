@@ -20,10 +20,9 @@ from headstart.multioutput.records import OutputDecision, OutputEvaluation
 from headstart.multioutput.task import OutputSummary
 from headstart.planning.ranking.ranking import Ranking
 from headstart.runs.manifest import Manifest
-from headstart.runs.run import MODEL, TEST_PREDICTIONS, Findings
+from headstart.runs.run import MODEL, RESULT, TEST_PREDICTIONS, Findings
 from headstart.runs.run_folder import RunFolder, holds_outputs
 from headstart.runs.verification import Verification
-from headstart.runs.workspace import RESULT
 
 Kind = TypeVar("Kind", bound=Record)
 FILES: dict[type[Record], str] = {
@@ -71,8 +70,15 @@ class OutputRun(RunFolder):
         return found
 
     def _read(self, kind: type[Kind]) -> Kind | None:
-        path = self.folder / FILES[kind]
+        path = self._vouched(FILES[kind])
         return kind.read(path) if path.exists() else None
+
+    def _vouched(self, name: str) -> Path:
+        """Where a part lies; a `DamagedError` where it is another file than the one that the manifest knows."""
+        manifest = None if name == FILES[Manifest] else self.manifest
+        if manifest is not None:
+            manifest.check(self.folder, name)
+        return self.folder / name
 
     def _part(self, kind: type[Kind]) -> Kind:
         found = self._read(kind)
@@ -124,7 +130,7 @@ class OutputRun(RunFolder):
     @cached_property
     def predictions(self) -> OutputPredictions:
         """The evaluated images."""
-        return OutputPredictions.read(self.folder / TEST_PREDICTIONS)
+        return OutputPredictions.read(self._vouched(TEST_PREDICTIONS))
 
     @cached_property
     def result(self) -> dict[str, Any]:

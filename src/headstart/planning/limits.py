@@ -150,12 +150,19 @@ def _weights_behind(backbone: Backbone, stage: str) -> frozenset[int]:
 def _need_of_closed_form(method: Method, task: Task, num_rows: int, backbone: Backbone) -> Need:
     num_weights, num_fitted = sum(weight.numel() for weight in backbone.parameters()), num_rows * (1 + method.num_views)
     activations = 0 if task.train.images.embedded else _bytes_of_extraction(backbone)
+    rows_bytes = method.row_bytes * (num_fitted + _num_others(method, task))
     if not method.decomposes:
-        return Need(4 * num_weights, activations)
+        return Need(4 * num_weights, activations, matrices=rows_bytes)
     side = _smaller_side(method, task, num_fitted, backbone)
     num_scored = min(num_fitted, MOST_LOO_ROWS, max(1, MOST_LOO_VALUES // (len(EXPONENTS) * task.num_classes)))
-    matrices = MATRICES * 8 * side**2 + 4 * len(EXPONENTS) * num_scored * task.num_classes
+    matrices = rows_bytes + MATRICES * 8 * side**2 + 4 * len(EXPONENTS) * num_scored * task.num_classes
     return Need(4 * num_weights, activations, matrices=matrices)
+
+
+def _num_others(method: Method, task: Task) -> int:
+    """Rows that a method reads beside the labeled ones: unlabeled rows, and those of a source."""
+    unlabeled = task.unlabeled if "unlabeled" in method.needs or method.reads_source() else None
+    return sum(len(rows) for rows in (unlabeled, task.source if method.reads_source() else None) if rows)
 
 
 def _bytes_of_extraction(backbone: Backbone) -> int:
@@ -198,8 +205,10 @@ def _remedy_of_training(candidate: Candidate, need: Need, missing: float, num_ro
 def _remedy_of_closed_form(candidate: Candidate, need: Need, missing: float, num_rows: int, backbone: Backbone) -> str:
     """What to change, in one sentence, for so many bytes less."""
     if missing < need.matrices:
-        rows = int(num_rows * (1 - missing / need.matrices) ** 0.5)
-        return f'Set max_rows to {max(2, rows)} or less, or method.blocks to "penultimate".'
+        method, share = method_from(candidate.method), 1 - missing / need.matrices
+        rows = int(num_rows * (share**0.5 if method.decomposes else share))
+        narrower = ', or method.blocks to "penultimate"' if method.decomposes else ""
+        return f"Set max_rows to {max(2, rows)} or less{narrower}."
     if missing < need.activations:
         return f"Set input_pixels to {largest_side(backbone.transform.pixels, 1 - missing / need.activations)} or less."
     return SMALLER_NETWORK

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.core.errors import DamagedError
+from headstart.core.parsing import RESTORE
 from headstart.core.records import Record, write_atomically
 from headstart.runs.in_progress import PROGRESS
 from headstart.runs.run import file_of
@@ -65,6 +66,12 @@ class Manifest(Record):
     versions: dict[str, str]
     weights: tuple[UsedWeights, ...]
     files: dict[str, str] = {}
+
+    def check(self, folder: Path, name: str) -> None:
+        """Refuse a file of the run that is there and is not the one that is known: a `DamagedError` that names it."""
+        path, known = folder / name, self.files.get(name)
+        if known is not None and path.is_file() and hash_of_file(path) != known:
+            raise DamagedError.of(path, "its SHA-256 is not that of the manifest", RESTORE)
 
     def with_files(self, folder: Path, names: Iterable[str] | None = None) -> Manifest:
         """The manifest with the hashes of these files as they are now, or of all; other hashes stay."""
@@ -144,9 +151,7 @@ def images_in(folder: Path, file: str = IMAGES) -> tuple[tuple[str, str], ...]:
 
 def listed_images(folder: Path, manifest: Manifest) -> tuple[tuple[str, str], ...]:
     """As `images_in`, of a run that has ended; a `DamagedError` where the list is not the one that its manifest knows."""
-    path, known = folder / IMAGES, manifest.files.get(IMAGES)
-    if known is not None and not (path.is_file() and hash_of_file(path) == known):
-        raise DamagedError.of(path, "its SHA-256 is not that of the manifest")
+    manifest.check(folder, IMAGES)
     return images_in(folder)
 
 

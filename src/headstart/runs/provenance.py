@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from typing import Any
+
+import torch
 
 from headstart.backbones.catalog import card_of
 from headstart.backbones.engines.machine import this_machine
@@ -25,6 +28,20 @@ def versions_now() -> dict[str, str]:
     """The versions of Python and of each package, as they are installed now."""
     packages = {package: version(package) for package in PACKAGES}
     return {"python": platform.python_version(), **packages, **this_machine().installed}
+
+
+def environment_now() -> dict[str, Any]:
+    """The versions and hardware that a run runs on."""
+    machine, versions = this_machine(), versions_now()
+    return {
+        "python": versions.pop("python"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": machine.processor,
+        "cores": machine.num_cores,
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": versions,
+    }
 
 
 def manifest_of(run: Run, images: UsedImages) -> Manifest:

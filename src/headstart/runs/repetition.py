@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from headstart.core.checksums import KEY
+from headstart.runs.run import ENVIRONMENT, RESULT
 
 
 class Measured(NamedTuple):
@@ -33,8 +34,8 @@ def _in_json(files: str, keys: str, why: str) -> Measured:
 
 
 MEASURED = (
-    _in_json("env.json", "peak_memory_bytes", "The most memory that the process has had."),
-    _in_json("result.json", "run peak_memory_bytes seconds", "The folder itself; memory, and seconds by stage and by candidate."),
+    _in_json(ENVIRONMENT, "peak_memory_bytes", "The most memory that the process has had."),
+    _in_json(RESULT, "run peak_memory_bytes seconds", "The folder itself; memory, and seconds by stage and by candidate."),
     _in_json("first_model.json", "seconds spent_seconds", "When the first model was there, and what it took."),
     _in_json("steps/first-*.json", "seconds spent_seconds", "When the first model was there, and what it took."),
     _in_json("ranking.json", "seconds", "Seconds spent on each ranked network."),

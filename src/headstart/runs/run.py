@@ -105,6 +105,7 @@ ENVIRONMENT = "env.json"
 PEAK_MEMORY = "peak_memory_bytes"
 """Of the environment: the most memory that a process of the run has had, in bytes; runs of earlier versions have none."""
 STATISTICS = "memory.safetensors"
+RESULT = "result.json"
 REQUEST = "request.json"
 """What a run was asked for, which it goes on with."""
 KNOWN = "known.txt"
@@ -112,7 +113,7 @@ KNOWN = "known.txt"
 
 
 class _Part(Generic[Kind]):
-    """An attribute of a run: the record in the file of its kind, read once; None where the file is absent."""
+    """An attribute of a run: the record in the file of its kind, read once; None while the file is absent."""
 
     def __init__(self, place: str) -> None:
         self.place = place
@@ -121,8 +122,10 @@ class _Part(Generic[Kind]):
         self.name = name
 
     def __get__(self, run: Run, owner: type[Run]) -> Kind | None:
-        path = run.folder / FILES[self.place]
-        run.__dict__[self.name] = record = self._kind().read(path) if path.exists() else None
+        path = run.vouched(FILES[self.place])
+        if not path.exists():
+            return None
+        run.__dict__[self.name] = record = self._kind().read(path)
         return record
 
     def _kind(self) -> type[Kind]:
@@ -192,6 +195,12 @@ class Run(RunFolder, Shown):
             )
         return found
 
+    def vouched(self, name: str) -> Path:
+        """Where a part lies; a `DamagedError` where it is another file than the one that the manifest knows."""
+        if name != FILES["headstart.runs.manifest.Manifest"] and self.manifest is not None:
+            self.manifest.check(self.folder, name)
+        return self.folder / name
+
     @property
     def finished(self) -> bool:
         """Whether the folder holds a model."""
@@ -226,12 +235,12 @@ class Run(RunFolder, Shown):
     @cached_property
     def predictions(self) -> Predictions | None:
         """The evaluated rows."""
-        return _predictions_in(self.folder / TEST_PREDICTIONS)
+        return _predictions_in(self.vouched(TEST_PREDICTIONS))
 
     @cached_property
     def unlabeled(self) -> Predictions | None:
         """The unlabeled rows, as the model predicts them; None where there are none, and in runs of earlier versions."""
-        return _predictions_in(self.folder / POOL_PREDICTIONS)
+        return _predictions_in(self.vouched(POOL_PREDICTIONS))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...] | None:

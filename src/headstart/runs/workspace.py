@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import platform
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -14,11 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from headstart.attribution.explanation import ExplainedMistakes
 from headstart.backbones.engines.choice import requested_engine
-from headstart.backbones.engines.machine import machine_fingerprint, this_machine
+from headstart.backbones.engines.machine import machine_fingerprint
 from headstart.backbones.label_contamination import FILE as LEARNED
 from headstart.core.dropping import finding_of_drops
 from headstart.core.errors import ExportError, PlanError
@@ -27,7 +24,7 @@ from headstart.core.folders import cache_folder
 from headstart.core.key_files import write_keys
 from headstart.core.launched import check_connected
 from headstart.core.memory import peak_bytes
-from headstart.core.parsing import json_document, json_in, json_table_in, json_text
+from headstart.core.parsing import json_document, json_table_in, json_text
 from headstart.core.predictions import Predictions
 from headstart.core.records import Record, fingerprint_of, holds_anything, write_atomically
 from headstart.core.steps import Steps
@@ -43,9 +40,10 @@ from headstart.heads.ridge_statistics import save_statistics
 from headstart.methods.model import Model
 from headstart.planning.plan import Plan
 from headstart.runs.calibrated import FILE as CALIBRATION
+from headstart.runs.damaged_parts import drop_damaged_parts, request_in
 from headstart.runs.in_progress import forget_in, noted_in
 from headstart.runs.manifest import IMAGES, Manifest, UsedImages, lines_of_images
-from headstart.runs.provenance import versions_now
+from headstart.runs.provenance import environment_now
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
@@ -55,6 +53,7 @@ from headstart.runs.run import (
     PEAK_MEMORY,
     POOL_PREDICTIONS,
     REQUEST,
+    RESULT,
     STATISTICS,
     TEST_PREDICTIONS,
     Findings,
@@ -65,7 +64,6 @@ from headstart.runs.run import (
 REPORT = "report.html"
 CARD = "card.md"
 """The model card."""
-RESULT = "result.json"
 ANOTHER_REQUEST = "a run of another request or of data that changed since"
 MANIFEST_HASHES = "steps/label_manifests.json"
 """Tells which manifests of labels a person has changed since they were written."""
@@ -121,7 +119,7 @@ class Workspace:
         self._check_writable()
         content = {kind: request.to_dict(), "task": task.fingerprint}
         path = self.path(REQUEST)
-        there = json_in(path) if path.exists() else None
+        there = request_in(self.run, json_text(content))
         if kind == "request" and there is not None and there != content:
             other = _fields_of(there) != set(request.to_dict())
             retained = ", whose model is kept and predicts as before" if self.run.finished else ""
@@ -210,10 +208,19 @@ class Workspace:
             sweep(self.path(name), below=True)
 
     def write(self, *records: Record) -> None:
-        """Write records, each into the file of its kind."""
+        """Write records, each into the file of its kind; what is there already stays as it is."""
         for record in records:
             path = self.path(file_of(type(record)))
-            write_atomically(path, record.to_sealed_toml() if path.suffix == ".toml" else record.to_json())
+            text = record.to_sealed_toml() if path.suffix == ".toml" else record.to_json()
+            if not (path.is_file() and path.read_bytes() == text.encode("utf-8", "surrogateescape")):
+                write_atomically(self._unvouched(path.name), text)
+
+    def _unvouched(self, name: str) -> Path:
+        """Where a file is to be written; the manifest of a run that has ended does not vouch for it until it is."""
+        manifest = None if name == file_of(Manifest) else self.run.manifest
+        if manifest is not None and name in manifest.files:
+            self.write(manifest.model_copy(update={"files": {one: manifest.files[one] for one in manifest.files if one != name}}))
+        return self.path(name)
 
     def noted(self) -> AbstractContextManager[None]:
         """Inside, a file of the folder says what is being done; see `headstart.runs.in_progress`."""
@@ -230,7 +237,7 @@ class Workspace:
 
     def write_predictions(self, predictions: Predictions, *, unlabeled: bool = False) -> None:
         """Write the predictions of the evaluated rows, or of the unlabeled ones."""
-        predictions.write(self.path(POOL_PREDICTIONS if unlabeled else TEST_PREDICTIONS))
+        predictions.write(self._unvouched(POOL_PREDICTIONS if unlabeled else TEST_PREDICTIONS))
 
     def write_calibration(self, predictions: Predictions) -> None:
         """Write what out-of-fold predictions say about the certainty of the model, beside it."""
@@ -243,17 +250,7 @@ class Workspace:
 
     def write_environment(self) -> None:
         """Write the versions and hardware that the run runs on."""
-        machine, versions = this_machine(), versions_now()
-        values = {
-            "python": versions.pop("python"),
-            "system": f"{platform.system()} {platform.machine()}",
-            "processor": machine.processor,
-            "cores": machine.num_cores,
-            "threads": torch.get_num_threads(),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            "packages": versions,
-        }
-        write_atomically(self.path(ENVIRONMENT), json_text(values))
+        write_atomically(self.path(ENVIRONMENT), json_text(environment_now()))
 
     def write_peak_memory(self) -> None:
         """Add to the versions and hardware the most memory that this process has had, or an earlier one that worked on the run.
@@ -272,7 +269,7 @@ class Workspace:
     def write_learned(self, keys: Iterable[str]) -> None:
         """Write the content keys of the images whose labels the network has learned, where there are any."""
         if known := set(keys):
-            self._write_keys(LEARNED, known)
+            write_keys(self.path(LEARNED), known)
 
     def write_model(self, model: Model) -> None:
         """Write the model."""
@@ -301,10 +298,7 @@ class Workspace:
 
     def write_known(self, keys: Iterable[str]) -> None:
         """Write the content keys of the images that later additions leave out."""
-        self._write_keys(KNOWN, set(keys))
-
-    def _write_keys(self, name: str, keys: set[str]) -> None:
-        write_keys(self.path(name), keys)
+        write_keys(self.path(KNOWN), set(keys))
 
     @property
     def model_folder(self) -> Path:
@@ -315,6 +309,11 @@ class Workspace:
     def whole_model(self) -> Model | None:
         """The model; None where a file of it is missing."""
         return Model.whole_in(self.model_folder)
+
+    def drop_damaged(self) -> None:
+        """Drop what is damaged of a run that is made again, which then goes on; see `drop_damaged_parts`."""
+        if drop_damaged_parts(self.folder):
+            self.reopen()
 
     def forget_broken_model(self, inputs: dict[str, Any]) -> None:
         """Where the model is no longer whole, let its fit be made again, and what the model predicted."""

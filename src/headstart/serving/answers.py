@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import QueryParams
-from starlette.responses import JSONResponse
 
 from headstart.core.language import Language, language_named
+from headstart.serving.json_response import JSONResponse
 from headstart.serving.page import language_for
 
 LONGEST = 500

@@ -15,11 +15,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from headstart.core.language import ENGLISH, language_named
 from headstart.serving.answers import answered
 from headstart.serving.bodies import FORM, JSON
+from headstart.serving.json_response import JSONResponse
 from headstart.serving.page import ASSETS, HEADERS, asset, language_for, page_html, runs_html
 from headstart.serving.refusals import RefusedError, stopping
 from headstart.serving.schemas import (

@@ -15,8 +15,8 @@ from headstart.planning.adapting.adaptation import Adaptation
 from headstart.planning.improving.study import Found
 from headstart.planning.plan import Plan
 from headstart.planning.results import CandidateResult
-from headstart.runs.run import ENVIRONMENT, Run, file_of
-from headstart.runs.workspace import REPORT, RESULT
+from headstart.runs.run import ENVIRONMENT, RESULT, Run, file_of
+from headstart.runs.workspace import REPORT
 
 Value: TypeAlias = str | int | float | bool
 

@@ -46,7 +46,7 @@ from headstart.report.html import report_html
 from headstart.runs.manifest import UsedImages
 from headstart.runs.origin import task_of
 from headstart.runs.provenance import images_of, manifest_of
-from headstart.runs.run import Findings, Run
+from headstart.runs.run import Findings, Run, file_of
 from headstart.runs.workspace import Workspace
 from headstart.tracking.session import trackers_named
 from headstart.training.learning_rate_finder import LearningRateCurve
@@ -115,7 +115,7 @@ def fit(
     chosen, curve = with_found_learning_rate(task, chosen) if find_rate else (chosen, None)
     chosen = in_slices(task, chosen) if cluster is None else chosen
     folder = folder_of_fit(task, chosen, out)
-    if cluster is None and Run(folder).evaluation is None:
+    if cluster is None and not (folder / file_of(Evaluation)).exists():
         note_beforehand(task, chosen)
     with noting_drops(), on_cluster(cluster, task), tracked_run(trackers, folder):
         return fit_task(task, chosen, folder, curve=curve)
@@ -177,6 +177,7 @@ def fit_and_evaluate(task: Task, plan: Plan, out: str | Path | None = None, *, a
     if anew:
         workspace.forget_other_fits(inputs)
     workspace.claim_fit(inputs)
+    workspace.drop_damaged()
     workspace.write(plan, task.summary())
     if workspace.run.evaluation is None:
         workspace.write_environment()

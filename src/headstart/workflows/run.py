@@ -114,6 +114,7 @@ def _made_of_outputs(task: OutputTask, request: Request, out: AnyPath | None, ot
 def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Request, begun: float) -> Run:
     """The run of a request, read where it is finished."""
     minutes = request.minutes
+    workspace.drop_damaged()
     if workspace.is_evaluated:
         if not _goes_on(workspace.run, minutes):
             workspace.not_in_progress()

@@ -12,7 +12,7 @@ from headstart.features.representation import Representation
 from headstart.heads.kernel_map import median_square
 from headstart.heads.ridge_leave_one_out import fit_ridge
 from headstart.methods._probe import AugmentedProbe
-from headstart.methods.kernel_head import KernelHead
+from headstart.methods.kernel_head import MOST_LANDMARKS, KernelHead
 
 WIDTHS = (0.3, 1.0)
 """Squared kernel widths that are tried, as multiples of the median squared distance; leave-one-out decides. On raw pixels of
@@ -36,6 +36,7 @@ class KernelRidge(AugmentedProbe):
 
     tried_by_run: ClassVar[bool] = True
     num_solutions: ClassVar[int] = 4
+    row_bytes: ClassVar[int] = 8 * MOST_LANDMARKS
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
