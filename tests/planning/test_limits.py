@@ -115,11 +115,11 @@ def test_what_a_closed_form_keeps_of_each_row_counts(vectors, make_candidate, wi
     task, backbone = vectors(), load_backbone("embeddings")
     task = replace(task, unlabeled=task.train)
     kernel, pool = (make_candidate(pretrained="embeddings", method={"kind": kind}) for kind in ("kernel_ridge", "tim"))
-    assert need_of(kernel, task, 1_000_000, backbone).matrices == 8 * 1_000 * 1_000_000
+    assert need_of(kernel, task, 1_000_000, backbone).matrices == 4 * 1_000 * 1_000_000
     assert need_of(pool, task, 1_000_000, backbone).matrices == 6 * 4 * 256 * (1_000_000 + len(task.train))
-    with_memory(3 * GB)
+    with_memory(1.5 * GB)
     assert refusal(kernel, task, 1_000_000, backbone).endswith(
-        " will take about 8.0 GB of memory, and 3.0 GB are available. Set max_rows to 625000 or less."
+        " will take about 4.0 GB of memory, and 1.5 GB are available. Set max_rows to 625000 or less."
     )
     check_memory(kernel, task, 600_000, backbone)
 

@@ -36,7 +36,7 @@ class KernelRidge(AugmentedProbe):
 
     tried_by_run: ClassVar[bool] = True
     num_solutions: ClassVar[int] = 4
-    row_bytes: ClassVar[int] = 8 * MOST_LANDMARKS
+    row_bytes: ClassVar[int] = 4 * MOST_LANDMARKS
 
     def head_of(
         self, features: FeatureSet, labels: Integers, num_classes: int, groups: Integers | None = None, seed: int = 0
