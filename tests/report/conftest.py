@@ -33,6 +33,7 @@ from headstart.planning.plan import Plan, Rejected
 from headstart.planning.ranking.ranking import RankedCandidate, Ranking
 from headstart.planning.results import CandidateResult, Comparison, Decision
 from headstart.planning.sources.source_ranking import SourceRanking
+from headstart.runs.repeatability import repeatability_of
 from headstart.training.learning_rate_finder import LearningRateCurve
 
 CHOSEN = "ridge on stages+pixels of efficientnet_lite1"
@@ -64,6 +65,7 @@ class FakeRun:
     cluster_use: ClusterUse | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    repeatability: str = repeatability_of({"threads": 2, "engine": "auto"}, 0, stopped=False)
 
 
 def around(value: float, half: float) -> Estimate:

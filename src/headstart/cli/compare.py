@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headstart.evaluation.run_comparison import RunComparison
 
 POSITION = 15
+REPEATED = "{run} and {other} have the same bytes, but for measured times and memory."
 WITHOUT_LABELS = (
     "± is the share of shared images that get different classes, where none has a label: accuracies cannot differ by more."
 )
@@ -41,7 +42,7 @@ def compare(
 def _as_json(made: RunComparison) -> dict[str, Any]:
     """A comparison as JSON: paired differences or, without shared labels, the most that accuracies can differ by."""
     found = made.paired.to_dict() if made.paired else {"most_gain": made.most_gain}
-    return {"run": made.run, "verdict": made.verdict, **found, "outcome": made.outcomes[1].to_dict()}
+    return {"run": made.run, "verdict": made.verdict, **found, "repeated": made.repeated, "outcome": made.outcomes[1].to_dict()}
 
 
 def _view(run: str, pairs: Sequence[dict[str, Any]]) -> RenderableType:
@@ -64,7 +65,10 @@ def _numbers(pair: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _outcomes(found: dict[str, Any]) -> Iterator[RenderableType]:
-    """What each run that adapted found by itself, and what a comparison without labels means."""
+    """Which runs repeat another one, what each run that adapted found by itself, and what a comparison without labels means."""
+    for pair in found["pairs"]:
+        if pair["repeated"]:
+            yield from ("", said(REPEATED.format(run=found["run"], other=pair["run"])))
     outcomes = {one["run"]: one["outcome"] for one in (found, *found["pairs"]) if one["outcome"]["estimate"]}
     for run, outcome in outcomes.items():
         yield from ("", plain(run, "bold"), said(outcome["verdict"], style=VERDICT_STYLES[outcome["verdict"]]))

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
+from headstart.core.conditions import noting_conditions
 from headstart.core.errors import PlanError
 from headstart.core.findings import MOST_EXAMPLES, Finding
 from headstart.core.records import Record
@@ -22,11 +23,12 @@ _TOLD: ContextVar[dict[Path, str] | None] = ContextVar("dropped", default=None)
 
 @contextmanager
 def noting_drops() -> Iterator[dict[Path, str]]:
-    """Inside, what is dropped is noted: the reason, by the path of the file."""
+    """Inside, what is dropped is noted: the reason, by the path of the file. So is what was made elsewhere; see `conditions`."""
     outer, told = _TOLD.get(), dict[Path, str]()
     token = _TOLD.set(told)
     try:
-        yield told
+        with noting_conditions():
+            yield told
     finally:
         _TOLD.reset(token)
         if outer is not None:

@@ -37,6 +37,7 @@ class RunComparison(Record):
         most_gain: Where the runs share unlabeled images alone, the share of these that get different classes: accuracies on them
             cannot differ by more. None elsewhere.
         outcomes: What the first and the second run found by themselves.
+        repeated: Whether one run repeats the other: every file has the same bytes, but for measured times and memory.
     """
 
     run: str
@@ -44,6 +45,7 @@ class RunComparison(Record):
     paired: Paired | None
     most_gain: float | None = None
     outcomes: tuple[RunOutcome, RunOutcome] = (RunOutcome(), RunOutcome())
+    repeated: bool = False
 
 
 class RunComparisons(Shown, list[RunComparison]):

@@ -109,7 +109,7 @@ def _finished(task: OutputTask, workspace: Workspace, decided: Decided) -> Outpu
     with stage("evaluating"):
         _evaluate(task, workspace, model, decided, selection)
     workspace.write_learned(task.images.labeled.content_keys)
-    workspace.write_drops()
+    workspace.write_noted()
     workspace.write_peak_memory()
     run = OutputRun.load(workspace.folder)
     write_atomically(workspace.path(RESULT), json_document(run.result))

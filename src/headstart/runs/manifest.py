@@ -34,6 +34,7 @@ class UsedWeights(Record):
         weights_hash: Of the network before it is trained; None where it was not on this machine when the run ended.
         license: Of the weights, as the model's card has it.
         source: What they were trained on.
+        engine: That computed features with them; empty where the network takes feature vectors, and in earlier versions.
     """
 
     name: str
@@ -42,6 +43,7 @@ class UsedWeights(Record):
     weights_hash: str | None = None
     license: str = "unknown"
     source: str = ""
+    engine: str = ""
 
 
 class Manifest(Record):

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from headstart.backbones.backbone import Backbone
 from headstart.backbones.catalog import card_of
+from headstart.backbones.engines.choice import REFERENCE, known_engine, requested_engine
 from headstart.backbones.engines.machine import this_machine
 from headstart.backbones.loading import load_backbone
 from headstart.core.errors import PretrainedError
@@ -40,6 +42,7 @@ def environment_now() -> dict[str, Any]:
         "cores": machine.num_cores,
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "engine": requested_engine() or "auto",
         "packages": versions,
     }
 
@@ -90,18 +93,26 @@ def used_weights(plan: Plan) -> tuple[UsedWeights, ...]:
 
 def used_by_network(name: str, weights: str, pixels: int | None, seed: int) -> UsedWeights:
     """What a network starts from, with its hash where it is on this machine."""
-    known = weights_hash_of(name, weights, pixels, seed)
-    if known is None:
+    backbone = _loaded(name, weights, pixels, seed)
+    if backbone is None:
         return UsedWeights(name=name, weights=weights, input_pixels=pixels)
     card = card_of(name)
     told = {"license": card.license, "source": card.source} if weights == "pretrained" else {}
-    return UsedWeights(name=name, weights=weights, input_pixels=pixels, weights_hash=known, **told)
+    engine = "" if backbone.card.architecture == "identity" else known_engine(backbone) or REFERENCE
+    known = {"weights_hash": backbone.weights_hash, "engine": engine}
+    return UsedWeights(name=name, weights=weights, input_pixels=pixels, **known, **told)
 
 
 def weights_hash_of(name: str, weights: str, pixels: int | None, seed: int) -> str | None:
     """What changes with the weights that a network starts from; None where they are not on this machine."""
+    backbone = _loaded(name, weights, pixels, seed)
+    return None if backbone is None else backbone.weights_hash
+
+
+def _loaded(name: str, weights: str, pixels: int | None, seed: int) -> Backbone | None:
+    """The network before it is trained; None where its weights are not on this machine."""
     try:
-        return load_backbone(name, weights, pixels, seed).weights_hash
+        return load_backbone(name, weights, pixels, seed)
     except PretrainedError:
         return None
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from headstart.core.checksums import KEY
 from headstart.runs.run import ENVIRONMENT, RESULT
+from headstart.runs.run_folder import PEAK_MEMORY
 
 
 class Measured(NamedTuple):
@@ -33,9 +34,11 @@ def _in_json(files: str, keys: str, why: str) -> Measured:
     return Measured(files, frozenset(keys.split()), "", why)
 
 
+STEPS = "steps"
+"""The folder of intermediate results, to which later commands add."""
 MEASURED = (
-    _in_json(ENVIRONMENT, "peak_memory_bytes", "The most memory that the process has had."),
-    _in_json(RESULT, "run peak_memory_bytes seconds", "The folder itself; memory, and seconds by stage and by candidate."),
+    _in_json(ENVIRONMENT, PEAK_MEMORY, "The most memory that the process has had."),
+    _in_json(RESULT, f"run {PEAK_MEMORY} seconds", "The folder itself; memory, and seconds by stage and by candidate."),
     _in_json("first_model.json", "seconds spent_seconds", "When the first model was there, and what it took."),
     _in_json("steps/first-*.json", "seconds spent_seconds", "When the first model was there, and what it took."),
     _in_json("ranking.json", "seconds", "Seconds spent on each ranked network."),

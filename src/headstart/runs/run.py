@@ -17,7 +17,8 @@ from headstart.core.shown import Shown
 from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.core.verbs import public
-from headstart.runs.run_folder import MODEL_FOLDER, RunFolder, check_of_classes
+from headstart.runs.repeatability import repeatability_of
+from headstart.runs.run_folder import MODEL_FOLDER, PEAK_MEMORY, RunFolder, check_of_classes
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.attribution.explanation import ExplainedMistakes
@@ -102,8 +103,6 @@ TEST_PREDICTIONS = "predictions.parquet"
 POOL_PREDICTIONS = "unlabeled.parquet"
 FAILURE = "failure.txt"
 ENVIRONMENT = "env.json"
-PEAK_MEMORY = "peak_memory_bytes"
-"""Of the environment: the most memory that a process of the run has had, in bytes; runs of earlier versions have none."""
 STATISTICS = "memory.safetensors"
 RESULT = "result.json"
 REQUEST = "request.json"
@@ -284,10 +283,15 @@ class Run(RunFolder, Shown):
         return json_table_in(path) if path.exists() else {}
 
     @property
+    def repeatability(self) -> str:
+        """What is guaranteed where its command is given again, as a sentence; empty where its machine was not noted."""
+        found = self.decision or self.adaptation
+        return repeatability_of(self.environment, self.plan.seed, stopped=bool(found and found.stopped))
+
+    @property
     def verdict(self) -> Verdict | None:
         """That of the decision or, where target labels did not decide, of the adaptation; None where nothing was decided."""
-        found = self.decision or self.adaptation
-        return found.verdict if found else None
+        return found.verdict if (found := self.decision or self.adaptation) else None
 
     @property
     def verdict_sentence(self) -> str:
@@ -312,6 +316,7 @@ class Run(RunFolder, Shown):
             "label_errors": _plain(self.label_errors),
             "findings": None if self.findings is None else [finding.to_dict() for finding in self.findings],
             PEAK_MEMORY: self.environment.get(PEAK_MEMORY),
+            "repeatability": self.repeatability,
             "seconds": self.seconds | ({"first_model": self.first.seconds} if self.first else {}),
         }
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from headstart.core.errors import DataError
 
 MODEL_FOLDER = "model"
+PEAK_MEMORY = "peak_memory_bytes"
+"""Of the environment: the most memory that a process of the run has had, in bytes; runs of earlier versions have none."""
+EARLIER = "earlier"
+"""Of the environment: what differed when earlier calls worked on the same run; absent where nothing did."""
 OUTPUT_MODEL = "outputs.json"
 """In the folder of a model of several labels an image, or of numbers: what it is made of."""
 

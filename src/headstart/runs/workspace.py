@@ -17,6 +17,8 @@ from headstart.attribution.explanation import ExplainedMistakes
 from headstart.backbones.engines.choice import requested_engine
 from headstart.backbones.engines.machine import machine_fingerprint
 from headstart.backbones.label_contamination import FILE as LEARNED
+from headstart.core.conditions import finding_of_conditions
+from headstart.core.cores import num_threads
 from headstart.core.dropping import finding_of_drops
 from headstart.core.errors import ExportError, PlanError
 from headstart.core.evaluation import Evaluation
@@ -44,13 +46,13 @@ from headstart.runs.damaged_parts import drop_damaged_parts, request_in
 from headstart.runs.in_progress import forget_in, noted_in
 from headstart.runs.manifest import IMAGES, Manifest, UsedImages, lines_of_images
 from headstart.runs.provenance import environment_now
+from headstart.runs.repeatability import with_earlier
 from headstart.runs.run import (
     ENVIRONMENT,
     FAILURE,
     FIRST_MODEL,
     KNOWN,
     MODEL,
-    PEAK_MEMORY,
     POOL_PREDICTIONS,
     REQUEST,
     RESULT,
@@ -60,6 +62,7 @@ from headstart.runs.run import (
     Run,
     file_of,
 )
+from headstart.runs.run_folder import EARLIER, PEAK_MEMORY
 
 REPORT = "report.html"
 CARD = "card.md"
@@ -72,9 +75,9 @@ MADE_OF_FIT = ("refit", "evaluate", "audit", "labels", "mistakes")
 
 
 def shared_steps() -> Path:
-    """Where runs leave what others can use; another version, engine or machine would compute something else."""
+    """Where runs leave what others can use; another version, engine, number of threads or machine computes something else."""
     engine = requested_engine() or "auto"
-    return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{machine_fingerprint()}"
+    return cache_folder() / "steps" / f"{version('headstart')}-{engine}-{num_threads()}-{machine_fingerprint()}"
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ class Workspace:
 
     def write_environment(self) -> None:
         """Write the versions and hardware that the run runs on."""
-        write_atomically(self.path(ENVIRONMENT), json_text(environment_now()))
+        write_atomically(self.path(ENVIRONMENT), json_text(with_earlier(self.run.environment, environment_now())))
 
     def write_peak_memory(self) -> None:
         """Add to the versions and hardware the most memory that this process has had, or an earlier one that worked on the run.
@@ -321,12 +324,15 @@ class Workspace:
             self.path(POOL_PREDICTIONS).unlink(missing_ok=True)
             self.steps.forget((*MADE_OF_FIT, "fit"), inputs)
 
-    def write_drops(self) -> None:
-        """Add to the findings that damaged files were dropped meanwhile; see `headstart.core.dropping`."""
-        dropped = finding_of_drops()
-        if dropped:
-            noticed = self.run.noticed
-            self.write(Findings(findings=(*(noticed.findings if noticed else ()), *dropped)))
+    def write_noted(self) -> None:
+        """Add to the findings that damaged files were dropped meanwhile, and that not all was made under the same conditions.
+
+        See `headstart.core.dropping` and `headstart.core.conditions`.
+        """
+        run = self.run
+        found = (*finding_of_drops(), *finding_of_conditions(run.environment.get(EARLIER, ())))
+        if found:
+            self.write(Findings(findings=(*(run.noticed.findings if run.noticed else ()), *found)))
 
     def write_result(self) -> Run:
         """Write what `--json` prints; the run comes back."""

@@ -10,7 +10,10 @@ from headstart.core.predictions import Predictions
 from headstart.evaluation.compare import compare as compare_predictions
 from headstart.evaluation.compare import share_of_differing
 from headstart.evaluation.run_comparison import RunComparison, RunComparisons, RunOutcome
-from headstart.runs.run import Run
+from headstart.evaluation.stress import Stress
+from headstart.runs.manifest import EXPLAINED
+from headstart.runs.repetition import STEPS, differing_files
+from headstart.runs.run import Run, file_of
 from headstart.workflows.arguments import AnyRun
 
 FEWEST_ROWS = 6
@@ -31,7 +34,7 @@ def compare(run: AnyRun, *others: AnyRun, seed: int = 0) -> RunComparisons:
 
 
 def _compared(first: Run, second: Run, seed: int) -> RunComparison:
-    about = {"run": str(second.folder), "outcomes": (_outcome(first), _outcome(second))}
+    about = {"run": str(second.folder), "outcomes": (_outcome(first), _outcome(second)), "repeated": _is_repeated(first, second)}
     if first.predictions is None and second.predictions is None and first.unlabeled and second.unlabeled:
         differing = share_of_differing(first.unlabeled, second.unlabeled)
         return RunComparison(**about, verdict="not judged", paired=None, most_gain=differing)
@@ -42,6 +45,12 @@ def _compared(first: Run, second: Run, seed: int) -> RunComparison:
     if enough and (low > 0 or high < 0):
         verdict = "better" if low > 0 else "worse"
     return RunComparison(**about, verdict=verdict, paired=paired)
+
+
+def _is_repeated(first: Run, second: Run) -> bool:
+    """Whether one repeats the other; what later commands write into a run does not count."""
+    same = first.plan == second.plan and first.task_summary == second.task_summary
+    return same and not differing_files(first.folder, second.folder, (STEPS, EXPLAINED, file_of(Stress)))
 
 
 def _outcome(run: Run) -> RunOutcome:

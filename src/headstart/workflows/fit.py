@@ -150,7 +150,7 @@ def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
     use = executor().use
     if isinstance(use, ClusterUse):
         workspace.write(use.joined(workspace.run.cluster_use))
-    workspace.write_drops()
+    workspace.write_noted()
     workspace.write_peak_memory()
     run = workspace.write_result()
     workspace.write_card(run_card(run, task))

@@ -120,6 +120,7 @@ def _made(workspace: Workspace, task: Task, cards: list[Pretrained], request: Re
             workspace.not_in_progress()
             return in_language(workspace.run, task)
         workspace.reopen()
+    workspace.write_environment()
     with workspace.noted():
         _write_first_model(workspace, task, cards, request, begun)
         with interruptible(stopper := Stopper(None if minutes is None else begun + 60 * minutes)):

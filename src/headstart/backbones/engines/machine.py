@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from headstart.backbones.engines.kept_engines import RUNTIMES
-from headstart.core.cores import num_cores
+from headstart.core.cores import num_cores, processor_name
 from headstart.core.records import Record
 
 ABSENT = "none"
@@ -48,7 +46,7 @@ def this_machine() -> Machine:
     from headstart.backbones.processor import LIMIT  # noqa: PLC0415
 
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         num_cores=num_cores(),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else "",
         native=tuple(native_engine_names()),
@@ -69,16 +67,6 @@ def engine_names() -> list[str]:
 def native_engine_names() -> list[str]:
     """Those of `engine_names` whose arithmetic the hardware has: all that are worth a trial."""
     return [f"{name}-{precision}" for name in RUNTIMES.names() for precision in RUNTIMES.get(name)().native()]
-
-
-@cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 @cache

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from headstart.core.arrays import with_checksum
+from headstart.core.conditions import conditions_now
 from headstart.core.parsing import json_from
 from headstart.core.types import Integers
 
@@ -60,6 +61,8 @@ class Chunk:
     path: Path
     keys: tuple[str, ...] = field(repr=False)
     arrays: dict[str, StoredArray] = field(repr=False)
+    conditions: tuple[str, ...] = ()
+    """Under which its rows were made, as texts; none in chunks of earlier versions."""
 
     @property
     def widths(self) -> dict[str, tuple[int, ...]]:
@@ -85,15 +88,18 @@ class MadeChunk(NamedTuple):
     content: bytes
 
 
-def chunk_content(keys: Sequence[str], arrays: Arrays) -> tuple[str, bytes]:
+def chunk_content(keys: Sequence[str], arrays: Arrays, conditions: Iterable[str] | None = None) -> tuple[str, bytes]:
     """The file name and the bytes of a chunk of float32 or uint8 arrays with one row a key.
 
-    The name is made of keys and layout, so that equal work gives the same file.
+    The name is made of keys and layout, so that equal work gives the same file. The conditions are those that rows were made
+    under; None for those of this process.
     """
     compact = {name: np.ascontiguousarray(halved(np.asarray(array))) for name, array in arrays.items()}
     layout = [f"{name} {array.dtype} {array.shape}" for name, array in compact.items()]
     name = hashlib.sha256("\n".join([*keys, *layout]).encode()).hexdigest()[:24] + SUFFIX
-    return name, b"".join(with_checksum(save(compact, {"keys": json.dumps(list(keys))})))
+    made = [json.dumps(conditions_now().to_dict())] if conditions is None else sorted(conditions)
+    about = {"keys": json.dumps(list(keys)), "conditions": json.dumps(made)}
+    return name, b"".join(with_checksum(save(compact, about)))
 
 
 def halved(array: Any) -> Any:
@@ -132,11 +138,13 @@ def chunk_of(path: Path, head: bytes, size: int) -> Chunk:
     begin = header_bytes(head)
     try:
         header = json_from(head[LENGTH_BYTES:begin], str(path))
-        keys = tuple(map(str, json_from(header.pop("__metadata__")["keys"], str(path))))
+        about = header.pop("__metadata__")
+        keys = tuple(map(str, json_from(about["keys"], str(path))))
+        conditions = tuple(map(str, json_from(about.get("conditions", "[]"), str(path))))
         arrays = {name: _placed(path, entry, begin, len(keys), size) for name, entry in header.items()}
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{path} is no chunk ({error})") from None
-    return Chunk(path, keys, arrays)
+    return Chunk(path, keys, arrays, conditions)
 
 
 def _placed(path: Path, entry: dict[str, Any], begin: int, num_rows: int, size: int) -> StoredArray:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbones.engines.graphs import graphs_folder
+from headstart.core.conditions import note_conditions
 from headstart.core.errors import DataError
 from headstart.core.folders import cache_folder, cache_limit_bytes
 from headstart.core.mirror import Mirror, mirror
@@ -130,6 +131,7 @@ class Store:
     def _touch_wanted(self) -> None:
         self._wanted_touched = time.monotonic()
         for name in {self._places[key][0] for key in self._wanted if key in self._places}:
+            note_conditions(self._chunks[name].conditions)
             self.touch(name)
 
     def touch(self, name: str) -> None:
@@ -176,8 +178,7 @@ class Store:
 
     def bring(self, names: Iterable[str]) -> None:
         """Copy those chunks that lie in the mirror and not here."""
-        fetched = self.mirrored.fetch(names) if self.mirrored else 0
-        if fetched:
+        if fetched := self.mirrored.fetch(names) if self.mirrored else 0:
             self._written += fetched
             self._shrink(cache_limit_bytes())
 
@@ -208,13 +209,14 @@ class Store:
                 num_rows += len(chunk.keys)
         if len(small) < 2 or (len(small) < MOST_SMALL and num_rows < MERGED_ROWS):
             return
+        made = {one for name in small for one in self._chunks[name].conditions}
         # Sorted: two processes that merge the same rows write the same file, so that neither deletes the other's.
         keys = sorted({key for name in small for key in self._chunks[name].keys})
         try:
             rows = {name: np.asarray(array) for name, array in self.gather(keys).items()}
         except DataError:
             return  # another process evicted some of them; the rest is merged another time
-        whole, content = chunk_content(keys, rows)
+        whole, content = chunk_content(keys, rows, made)
         self._write(whole, content)
         for name in set(small) - {whole}:
             removed(self.folder / name)
