@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import headstart
+from headstart.core.errors import PlanError
 from headstart.evaluation.conformal import Calibration, set_rule
 from headstart.evaluation.selective import answered_at
 from headstart.runs.calibrated import FILE, calibration_in
@@ -69,6 +70,13 @@ def test_other_scores_are_never_empty_and_sets_by_class_are_asked_for(runs):
     truth, rows = np.load("new.npz")["labels"], run.predict("new.npz", sets=0.9, sets_by_class=True)
     for name in CLASSES:
         assert np.mean([name in row["set"] for label, row in zip(truth, rows, strict=True) if label == name]) > 0.8
+
+
+@pytest.mark.parametrize("asked", [{"set_score": "aps"}, {"sets_by_class": True}])
+def test_how_sets_are_made_is_refused_where_none_are_asked_for(runs, asked):
+    for more in ({}, {"at_accuracy": 0.5}):
+        with pytest.raises(PlanError, match="only where prediction sets are asked for"):
+            headstart.predict("data", "new.npz", **asked, **more)
 
 
 def test_a_run_keeps_a_calibration_with_its_model_and_an_old_run_has_it_from_its_predictions(runs):

@@ -112,7 +112,7 @@ def predict(
         check_format(out)
     asked = {"refuse": refuse, "adapt": adapt, "sets": sets, "sets_by_class": sets_by_class, "at_accuracy": at_accuracy}
     if holds_outputs(run):
-        _predict_outputs(run, paths, out, interval, asked, as_json, raw)
+        _predict_outputs(run, paths, out, interval, asked | {"set_score": set_score != "lac"}, as_json, raw)
         return
     if interval is not None:
         raise PlanError("--interval is for a run that predicts numbers, and this one predicts classes. Ask for --sets instead.")

@@ -19,6 +19,10 @@ NOT_AS_FITTED = (
     "Prediction sets and a wanted accuracy hold for the model as it was fitted, and not once it is adapted to the images. Leave "
     "out adapt."
 )
+NO_SETS = (
+    "A score of sets, and sets by class, mean something only where prediction sets are asked for. Ask for sets, of 0.9 for example, "
+    "or leave both out."
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,11 @@ def asked_of(
         The rules.
 
     Raises:
-        PlanError: A share is none, or the model is to be adapted.
+        PlanError: A share is none, the model is to be adapted, or something is said of sets that are not asked for.
         DataError: There are no out-of-fold predictions, or too few for what is asked.
     """
+    if sets is None and (sets_by_class or set_score != DEFAULT_SCORE):
+        raise PlanError(NO_SETS)
     if sets is None and at_accuracy is None:
         return Asked(refuse, adapt)
     if adapt:

@@ -70,6 +70,7 @@ def predict(
             "adapt": adapt,
             "sets": sets,
             "sets_by_class": sets_by_class,
+            "set_score": set_score != DEFAULT_SCORE,
             "at_accuracy": at_accuracy,
         }
         return predict_with_outputs(run, images, interval, classes_alone)
