@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headstart.core import unfinished
-from headstart.core.unfinished import OLD_SECONDS, sweep, taking_place, unfinished_folder
+from headstart.core.unfinished import OLD_SECONDS, SUFFIX, sweep, taking_place, unfinished_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other locks")
 
@@ -58,7 +58,7 @@ def test_what_is_being_written_stays_however_old_it_looks(tmp_path):
 
 @pytest.mark.parametrize("case", ["another machine", "no locks"])
 def test_where_no_lock_tells_only_old_files_are_deleted(tmp_path, monkeypatch, case):
-    digits = "0" * 32 if case == "another machine" else f"{unfinished._machine()}{'0' * 24}"
+    digits = ("0" * 32 if case == "another machine" else f"{unfinished._machine()}{'0' * 24}") + SUFFIX
     for name in ("young", "old"):
         (tmp_path / f".{name}.{digits}").write_bytes(b"x")
     moment = time.time() - OLD_SECONDS - 60
@@ -72,16 +72,17 @@ def test_where_no_lock_tells_only_old_files_are_deleted(tmp_path, monkeypatch, c
 def test_files_of_other_names_and_links_stay(tmp_path):
     digits = f"{unfinished._machine()}{'0' * 24}"
     (tmp_path / "target").write_text("x")
-    (tmp_path / f".link.{digits}").symlink_to(tmp_path / "target")
-    for name in (".hidden", f"seen.{digits}", f".short.{digits[:-1]}"):
+    (tmp_path / f".link.{digits}{SUFFIX}").symlink_to(tmp_path / "target")
+    for name in (".hidden", f"seen.{digits}{SUFFIX}", f".short.{digits[:-1]}{SUFFIX}", f".other_program.{digits}"):
         (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (0, 0))
     before = names_in(tmp_path)
     assert sweep(tmp_path) == 0
     assert names_in(tmp_path) == before
 
 
 def test_folders_below_are_looked_through_where_asked(tmp_path):
-    inside = tmp_path / "steps" / f".x.{unfinished._machine()}{'0' * 24}"
+    inside = tmp_path / "steps" / f".x.{unfinished._machine()}{'0' * 24}{SUFFIX}"
     inside.parent.mkdir()
     inside.write_bytes(b"12")
     assert sweep(tmp_path) == 0

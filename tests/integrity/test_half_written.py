@@ -30,7 +30,7 @@ def _cache(tmp_path, monkeypatch) -> None:
 def left_in(folder: Path) -> Path:
     """What a kill left in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    left = folder / f".file.{unfinished._machine()}{'0' * 24}"
+    left = folder / f".file.{unfinished._machine()}{'0' * 24}{unfinished.SUFFIX}"
     left.write_bytes(b"12345")
     return left
 

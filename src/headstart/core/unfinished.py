@@ -21,8 +21,11 @@ from headstart.core.durable import make_folder, sync, sync_folder
 if sys.platform != "win32":
     import fcntl
 
-UNFINISHED = re.compile(r"\..{1,40}\.[0-9a-f]{32}")
-"""The name of a file or folder that is being written, or that a kill has left half-written."""
+SUFFIX = ".headstart"
+"""Of what is being written: no other program gives that name, so that nobody else's files are deleted."""
+UNFINISHED = re.compile(rf"\..{{1,40}}\.([0-9a-f]{{32}})({re.escape(SUFFIX)})?")
+"""The name of a file or folder that is being written, or that a kill has left half-written. Earlier versions gave it no suffix;
+what they left is taken for nothing, and stays."""
 OLD_SECONDS = 24 * 3600.0
 """What nobody has written to for so long is dead where no lock tells, as after a new start. Chosen, not measured."""
 
@@ -37,7 +40,7 @@ def _machine() -> str:
 
 def _place_for(target: Path) -> Path:
     """A new name beside a path."""
-    return target.parent / f".{target.name[:40]}.{_machine()}{uuid4().hex[8:]}"
+    return target.parent / f".{target.name[:40]}.{_machine()}{uuid4().hex[8:]}{SUFFIX}"
 
 
 @contextmanager
@@ -144,8 +147,9 @@ def _release(lock: int | None) -> None:
 def sweep(folder: Path, *, below: bool = False) -> int:
     """Delete what processes that are dead have left half-written in a folder.
 
-    Dead is what no process of this machine has locked; what was written before this machine was started, on another one or
-    where there are no locks must be `OLD_SECONDS` old as well. What cannot be deleted stays.
+    Only what has a name of this version counts. Dead is what no process of this machine has locked; what was written before this
+    machine was started, on another one or where there are no locks must be `OLD_SECONDS` old as well. What cannot be deleted
+    stays.
 
     Args:
         folder: It need not exist.
@@ -156,17 +160,18 @@ def sweep(folder: Path, *, below: bool = False) -> int:
     """
     freed = 0
     for place, folders, files in os.walk(folder):
-        mine = [name for name in (*folders, *files) if UNFINISHED.fullmatch(name)]
-        freed += sum(_swept(Path(place) / name) for name in mine)
+        found = [match for name in (*folders, *files) if (match := UNFINISHED.fullmatch(name)) and match[2]]
+        freed += sum(_swept(Path(place) / match[0], match[1]) for match in found)
+        mine = {match[0] for match in found}
         folders[:] = [name for name in folders if name not in mine] if below else []
     return freed
 
 
-def _swept(part: Path) -> int:
-    """Bytes freed: those of a file or folder, where it was dead."""
+def _swept(part: Path, digits: str) -> int:
+    """Bytes freed: those of a file or folder with those digits in its name, where it was dead."""
     with suppress(OSError), _trying_lock(part) as found:
         size, last = _size_and_change(part)
-        told = found == "free" and part.name[-32:].startswith(_machine())
+        told = found == "free" and digits.startswith(_machine())
         if found == "locked" or not (told or time.time() - last > OLD_SECONDS):
             return 0
         if part.is_dir():

@@ -20,8 +20,8 @@ NOT_AS_FITTED = (
     "out adapt."
 )
 NO_SETS = (
-    "A score of sets, and sets by class, mean something only where prediction sets are asked for. Ask for sets, of 0.9 for example, "
-    "or leave both out."
+    "A score of sets, and sets by class, mean something only where prediction sets are asked for. Ask for sets, of 0.9 for "
+    "example, or leave both out."
 )
 
 
