@@ -6,10 +6,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import headstart
 from headstart.core.errors import DataError, PlanError
+from headstart.core.language import language_named
+from headstart.multioutput.kinds import KINDS
 from headstart.multioutput.model import OutputModel
 from headstart.multioutput.reading import read_outputs
 from headstart.multioutput.run import OutputRun
@@ -204,6 +208,50 @@ def test_a_number_that_stands_for_an_unknown_one_is_noted(tmp_path):
     ages[7] = 100
     np.savez(tmp_path / "d.npz", features=np.random.default_rng(1).normal(size=(30, 3)), target=ages)
     assert "outlying-numbers" not in [one.code for one in read_outputs(str(tmp_path / "d.npz")).findings]
+
+
+def codes_of_findings(targets: np.ndarray) -> list[str]:
+    return [one.code for one in KINDS.get("numbers")().findings(targets.reshape(-1, 1))]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.74, 0.8, 0.97])
+def test_numbers_that_are_mostly_zero_are_far_only_where_they_are_codes(share):
+    rng = np.random.default_rng(1)
+    doses = np.where(rng.random(4000) < share, 0.0, rng.exponential(3.0, 4000))
+    assert codes_of_findings(doses) == []
+    doses[7] = -999
+    assert codes_of_findings(doses) == ["outlying-numbers"]
+    assert codes_of_findings(np.where(rng.random(4000) < share, 0.0, 1.0)) == []
+
+
+def test_what_is_said_of_numbers_that_are_mostly_zero():
+    doses = np.concatenate([np.zeros(80), np.arange(1.0, 21.0), [-999]])
+    (finding,) = KINDS.get("numbers")().findings(doses.reshape(-1, 1))
+    assert finding.title == "Numbers lie far from all others (1): one is -999, and most lie in 0 to 15."
+    assert (
+        language_named("zh").sentence(finding.title)
+        == "有些数值与其他数值相差极远（1 个）：其中一个是 -999，而大多数数值在 0 至 15 之间。"
+    )
+
+
+def test_a_feature_column_is_not_predicted_from_itself(tmp_path):
+    place, columns = tmp_path / "d.parquet", np.random.default_rng(1).normal(size=(3, 30))
+    pq.write_table(pa.table({"f0": columns[0], "f1": columns[1], "age": columns[2]}), place)
+    assert refused(DataError, lambda: read_outputs(str(place), numbers="f0")) == (
+        f'{place}: the column "f0" tells what numbers are predicted from. Name another one; if it is no feature, rename it '
+        "and number the others f0, f1, ... without a gap."
+    )
+    assert read_outputs(str(place), numbers="age").images.labeled.images.vectors().shape == (30, 2)
+    np.savez(tmp_path / "d.npz", X=columns[:2].T, age=columns[2])
+    assert 'the column "X" tells what numbers are predicted from' in refused(
+        DataError, lambda: read_outputs(str(tmp_path / "d.npz"), numbers="X")
+    )
+
+
+def test_a_number_that_is_too_large_is_not_written_out(tmp_path):
+    np.savez(tmp_path / "d.npz", features=np.zeros((2, 3)), target=[0.5, 1e150], age=[0.5, 1e150])
+    said = refused(DataError, lambda: read_outputs(str(tmp_path / "d.npz"), numbers="age"))
+    assert f'{tmp_path}/d.npz, row 1: age = "1e+150" is larger than 1e+100' in said
 
 
 def test_a_run_on_a_named_column_of_vectors_is_evaluated_and_verified(tmp_path):

@@ -95,6 +95,7 @@ def number_in(cell: str, where: str, heading: str = TARGET) -> float:
     if not math.isfinite(number):
         raise DataError(f'{where}: {heading} = "{cell}" is not a finite number. Correct it, or leave the cell empty.')
     if abs(number) > LARGEST:
+        cell = min(cell, f"{number:g}", key=len)  # a whole float in an array is a cell of hundreds of digits
         raise DataError(
             f'{where}: {heading} = "{cell}" is larger than {LARGEST:g}, beyond which squared errors cannot be added. Correct it, '
             "or give all numbers in a larger unit."

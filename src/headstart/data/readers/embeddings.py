@@ -186,6 +186,11 @@ def _from_parquet(path: Path, asked: str) -> Read:
     unknown: list[str] = []
     numbered = {int(match[1]): match[0] for match in map(NUMBERED.fullmatch, table.column_names) if match}
     meant = _meant(table.schema, str(path), lambda name: table.column(name).to_pylist())
+    if asked in numbered.values() and "features" not in meant.values():
+        raise DataError(
+            f'{path}: the column "{asked}" tells what numbers are predicted from. Name another one; if it is no feature, rename '
+            "it and number the others f0, f1, ... without a gap."
+        )
     meant = _with_asked(meant, table.column_names, asked, str(path))
     for name in table.column_names:
         meaning = meant.get(name)

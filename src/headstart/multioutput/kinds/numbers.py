@@ -20,6 +20,9 @@ FAR = 20.0
 """Numbers that are as many times the distance of the quartiles outside of these lie far: of normal numbers none does, of
 log-normal ones with a standard deviation of 1 three in ten thousand, and -999 among ages of 20 to 60 years. Chosen, not
 measured."""
+COMMON = 0.25
+"""Share of the images beyond which one number, as a dose of 0, is common: a quartile may then be that number, and the distance of
+both next to nothing."""
 SHARE_RIGHT = 0.8
 """Share of all images that count as right in slices: errors that are rare enough to be bad, and common enough to compare. Chosen,
 not measured."""
@@ -72,13 +75,15 @@ class Numbers(OutputKind):
 
     def findings(self, targets: Floats) -> tuple[Finding, ...]:
         """That numbers lie far from all others, as codes for an unknown one do."""
-        low, high = np.quantile(targets[:, 0], (0.25, 0.75))
+        low, high, inside = _usual(targets[:, 0])
         distance = np.maximum(low - targets[:, 0], targets[:, 0] - high)
-        far = distance > FAR * (high - low) if high > low else np.zeros(len(targets), bool)
+        far = distance > FAR * (high - low)
         if not far.any():
             return ()
         farthest = float(targets[int(distance.argmax()), 0])
-        title = f"Numbers lie far from all others ({int(far.sum())}): one is {farthest:g}, and half lie in {low:g} to {high:g}."
+        title = (
+            f"Numbers lie far from all others ({int(far.sum())}): one is {farthest:g}, and {inside} lie in {low:g} to {high:g}."
+        )
         advice = "If such a number stands for an unknown one, leave its cell empty; correct it if it is wrong."
         return (Finding.warning("outlying-numbers", title, advice, count=int(far.sum()), farthest=farthest),)
 
@@ -108,3 +113,14 @@ class Numbers(OutputKind):
 
     def row_losses(self, values: Floats, targets: Floats, scaling: Link) -> Floats:
         return np.asarray((((values - targets) / scaling.slope) ** 2).mean(axis=1))
+
+
+def _usual(numbers: Floats) -> tuple[float, float, str]:
+    """The quartiles and how many lie between them; where one number is common, those of the others, widened to hold it too."""
+    values, counts = np.unique(numbers, return_counts=True)
+    common, others = values[counts.argmax()], numbers[numbers != values[counts.argmax()]]
+    if counts.max() <= COMMON * len(numbers) or not len(others):
+        low, high = np.quantile(numbers, (0.25, 0.75))
+        return float(low), float(high), "half"
+    low, high = np.quantile(others, (0.25, 0.75))
+    return float(min(low, common)), float(max(high, common)), "most"
