@@ -6,14 +6,19 @@ import html
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import headstart
 from headstart.core.errors import DataError
+from headstart.core.exported import Export, Parity
 from headstart.core.language import speaking
+from headstart.export.formats import FORMATS
+from headstart.export.outputs_card import outputs_bundle_card
 from headstart.multioutput.run import OutputRun
+from headstart.planning.results import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,10 @@ def test_a_run_without_manifest_says_so(runs, tmp_path):
     (copy.folder / "manifest.json").unlink()
     with pytest.raises(DataError, match=r"run has no manifest\.json, so nothing tells what its files were"):
         headstart.verify(copy)
+    headstart.report(copy)
+    card = (copy.folder / "card.md").read_text(encoding="utf-8")
+    assert "## Where it ends" in card
+    assert [word for word in ("What it was made with", "manifest.json", "images.sha256", "verify`") if word in card] == []
 
 
 def test_images_that_were_learned_from_are_counted(runs, vectors, tmp_path):
@@ -118,6 +127,24 @@ def test_the_card_is_written_in_the_language_spoken(runs):
     headstart.report(run)
     assert headstart.verify(run).same
     assert [line for line in prose if not any("一" <= letter <= "鿿" for letter in line)] == []
+
+
+def test_the_chinese_card_of_a_bundle_has_no_english_sentence(runs):
+    parity = Parity(
+        num_pictures=60, num_same=60, largest_difference=4.1e-7, mean_difference=1e-8, largest_p_difference=None,
+        model_milliseconds=0.3, batch_milliseconds=0.2, reading_milliseconds=0.1,
+    )  # fmt: skip
+    made = Export(folder="b", format="onnx", precision="float32", model_bytes=100_000, parity=parity)
+    for run in runs.values():
+        for verdict in get_args(Verdict):
+            judged = OutputRun(run.folder)
+            vars(judged)["decision"] = run.decision.model_copy(update={"verdict": verdict})
+            with speaking("zh"):
+                card = outputs_bundle_card(judged, made, FORMATS.get("onnx"))
+            prose = re.sub(
+                r"```.*?```|`[^`]*`|(ridge|logistic) on penultimate of embeddings|\[sample[^]]*\]", "", card, flags=re.DOTALL
+            )
+            assert re.findall(r"[A-Za-z']{2,}(?: [A-Za-z']{2,})+|\*\*[a-z ]+\*\*", prose) == [], prose
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ from headstart.multioutput.run import OutputRun
 from headstart.runs.run import Run
 
 
-def outputs_card(run: OutputRun) -> str:
-    """The card of a run's folder as Markdown."""
-    return in_language(rendered("outputs_run.md.j2", **facts_of_outputs(run)), spoken())
+def outputs_card(run: OutputRun, *, has_manifest: bool) -> str:
+    """The card of a run's folder as Markdown; it names the manifest where the run has one, or is about to."""
+    return in_language(rendered("outputs_run.md.j2", **facts_of_outputs(run), has_manifest=has_manifest), spoken())
 
 
 def outputs_bundle_card(run: OutputRun, made: Export, kind: type[Format]) -> str:

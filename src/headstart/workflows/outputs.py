@@ -65,17 +65,17 @@ def run_of_outputs(
     with noting_drops():
         run = run_outputs(task, cards_named(pretrained, task.images), request, out, minutes)
         workspace = Workspace(run.folder)
-        report_of_outputs(run)
+        report_of_outputs(run, has_manifest=True)
         if run.manifest is None:
             images = images_of(task.images)
             workspace.write_manifest(images, manifest_of_outputs(run, images))
     return run
 
 
-def report_of_outputs(run: OutputRun) -> Path:
-    """The file of the run's report, written again as the model card is."""
+def report_of_outputs(run: OutputRun, *, has_manifest: bool) -> Path:
+    """The file of the run's report, written again as the model card is; that names the manifest where there is or will be one."""
     workspace = Workspace(run.folder)
-    workspace.write_card(outputs_card(run))
+    workspace.write_card(outputs_card(run, has_manifest=has_manifest))
     workspace.write_report(page_of("outputs", **report_values(run)))
     return workspace.path(REPORT)
 

@@ -26,7 +26,8 @@ def report(run: AnyRun, *, language: str | None = None) -> Path:
     """
     if holds_outputs(folder_given(run)):
         with speaking(language):
-            return report_of_outputs(OutputRun.load(run))
+            loaded = OutputRun.load(run)
+            return report_of_outputs(loaded, has_manifest=loaded.manifest is not None)
     run = Run.load(run)
     workspace = Workspace(run.folder)
     with speaking(language):
