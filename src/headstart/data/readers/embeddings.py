@@ -189,7 +189,7 @@ def _from_parquet(path: Path, asked: str) -> Read:
     if asked in numbered.values() and "features" not in meant.values():
         raise DataError(
             f'{path}: the column "{asked}" tells what numbers are predicted from. Name another one; if it is no feature, rename '
-            "it and number the others f0, f1, ... without a gap."
+            "it and number the others from f0 on."
         )
     meant = _with_asked(meant, table.column_names, asked, str(path))
     for name in table.column_names:
