@@ -6,9 +6,11 @@ import re
 
 import pytest
 
-from headstart.core.errors import PlanError
+from headstart.core.errors import OTHER_CONTENT, DamagedError, PlanError
 from headstart.core.language import Language, catalog_text, language_named, languages
+from headstart.core.parsing import RESTORE
 from headstart.core.po import Message, messages_in
+from headstart.runs.verified_places import DAMAGED_FILE
 
 
 def made(*entries):
@@ -104,3 +106,17 @@ def test_the_chinese_catalog_keeps_to_its_terms():
         assert other not in text
     assert "置信区间" in text
     assert not re.search(r"(?<!置信)(?<!可信)区间(?!宽|，|重)", text.replace("Wilson 区间", "").replace("个区间", ""))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "translation"),
+    [
+        (str(DamagedError.of("own/a.json", OTHER_CONTENT, RESTORE)), "own/a.json 已损坏（校验和与内容不符）。请您恢复或删除它。"),
+        (
+            DAMAGED_FILE.format(name="a.json", fault=OTHER_CONTENT),
+            "a.json：已损坏（校验和与内容不符）。请您从副本恢复，或重新生成。",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_damaged_file_is_said_in_one_language(sentence: str, translation: str) -> None:
+    assert language_named("zh").sentence(sentence) == translation

@@ -155,9 +155,13 @@ def test_a_written_plan_may_be_laid_out_anew_and_commented_but_not_changed(tmp_p
     with pytest.raises(DamagedError) as caught:
         written_toml_in(path)
     assert str(caught.value) == (
-        f"{path} is damaged (its checksum is not that of its content). Restore it from a copy; a plan that you want to change is "
-        "fitted from a copy elsewhere."
+        f"{path} was changed after headstart wrote it, so that it may not say how the run was made. Undo the change; or "
+        'delete the line that begins with "# As headstart wrote it", and the plan is read as it is now. To fit another plan, '
+        "copy this one elsewhere, change the copy and give it to `headstart fit`."
     )
+    path.write_text(text + "later = 1\n", encoding="utf-8")  # below the checksum, which then is no last line
+    with pytest.raises(DamagedError):
+        written_toml_in(path)
     path.write_text("rate = 0.31\n", encoding="utf-8")
     assert written_toml_in(path) == {"rate": 0.31}
 

@@ -35,6 +35,13 @@ def test_an_estimate_is_corrected_as_those_that_look_like_it_erred(estimate: flo
     assert found.num_conditions == 18
 
 
+def test_pictures_as_they_are_correct_but_are_not_counted() -> None:
+    found = stress_correction(dict.fromkeys(NAMES, 0.9), [*conditions(), row(0.9, 0.1, "")])
+    assert found is not None
+    assert found.num_conditions == 18
+    assert found.value == pytest.approx((0.1 + 4 * -0.05) / NEAREST)
+
+
 def test_its_error_is_that_of_families_that_had_no_part_in_it() -> None:
     rows = [row(0.5 + place / 100, 0.1 if family == "blur" else 0.0, family) for family in FAMILIES for place in range(NEAREST)]
     found = stress_correction(dict.fromkeys(NAMES, 0.5), rows)
@@ -46,6 +53,7 @@ def test_too_little_corrects_nothing() -> None:
     estimates = dict.fromkeys(NAMES, 0.5)
     assert stress_correction(estimates, []) is None
     assert stress_correction(estimates, [row(0.5, 0.1, "blur") for _ in range(9)]) is None  # one family
+    assert stress_correction(estimates, [row(0.5, 0.1, ""), *(row(0.5, 0.1, "blur") for _ in range(9))]) is None  # one, and none
     old = [one.model_copy(update={"estimates": {}}) for one in conditions()]
     assert stress_correction(estimates, old) is None
     assert stress_correction({CORRECTED: 0.5}, conditions()) is None  # other estimators

@@ -87,24 +87,37 @@ def bundle(tmp_path):
 
 def test_a_bundle_as_it_was_exported_has_no_fault_whatever_is_said_of_it(bundle):
     (bundle / "README.md").write_text("my own words")
-    assert fault_of_bundle(bundle) == ""
+    assert fault_of_bundle(bundle, "model.onnx") == ""
     (bundle / "SHA256SUMS").unlink()
-    assert fault_of_bundle(bundle) == ""
+    assert fault_of_bundle(bundle, "model.onnx") == ""
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "classes.json", "model.onnx", "model.data"])
+@pytest.mark.parametrize("name", ["bundle.json", "classes.json", "model.onnx"])
 def test_a_bundle_of_which_a_file_is_another_one_names_it(name, bundle):
     (bundle / name).write_text("other")
-    assert fault_of_bundle(bundle) == (
+    assert fault_of_bundle(bundle, "model.onnx") == (
         f"{bundle / name} is not as it was exported: SHA256SUMS has another hash. Export the model again."
+    )
+
+
+def test_files_beside_a_bundle_do_not_matter_but_what_is_loaded_has_to_be_one_of_its_own(bundle):
+    (bundle / "model.trt").write_text("an engine that was made later")
+    assert fault_of_bundle(bundle, "model.onnx") == ""
+    assert fault_of_bundle(bundle, "model.trt") == (
+        f"{bundle}/model.trt is not one of the files that were exported (SHA256SUMS does not name it). Export the model again."
     )
 
 
 def test_a_bundle_that_lacks_a_file_names_it(bundle):
     (bundle / "model.onnx").unlink()
-    assert fault_of_bundle(bundle) == f"{bundle}/model.onnx cannot be read (No such file or directory). Export the model again."
+    assert (
+        fault_of_bundle(bundle, "model.onnx")
+        == f"{bundle}/model.onnx cannot be read (No such file or directory). Export the model again."
+    )
     (bundle / "SHA256SUMS").write_bytes(b"\xff\xfe")
-    assert fault_of_bundle(bundle) == f"{bundle}/SHA256SUMS cannot be read (not UTF-8 text). Export the model again."
+    assert (
+        fault_of_bundle(bundle, "model.onnx") == f"{bundle}/SHA256SUMS cannot be read (not UTF-8 text). Export the model again."
+    )
 
 
 def test_the_script_shows_names_of_files_and_classes_without_marks_of_direction(bundle, capsys, monkeypatch):
@@ -114,7 +127,7 @@ def test_the_script_shows_names_of_files_and_classes_without_marks_of_direction(
     write_sums(bundle)
     Image.new("RGB", (9, 7)).save(bundle / "a\u202e\x1b[2J.png")
     monkeypatch.setattr("sys.argv", ["predict.py", str(bundle)])
-    assert predict(bundle, lambda _: lambda images: [np.array([[0.25, 0.75]])]) == 0
+    assert predict(bundle, lambda _: lambda images: [np.array([[0.25, 0.75]])], "model.onnx") == 0
     said = capsys.readouterr().out
     assert json.loads(said)["label"] == "\u202egpj.exe"
     assert not UNPRINTABLE.search(said)

@@ -108,9 +108,32 @@ def test_a_flipped_byte_of_the_model_is_named(home, headstart_command):
 def test_a_run_whose_plan_is_another_one_than_it_wrote_says_nothing_of_it(home, headstart_command):
     plan = Path("own/plan.toml")
     plan.write_text(plan.read_text().replace("input_pixels = ", "input_pixels = 1"))
-    answer = headstart_command("report", "own")
-    assert answer.code == 2
-    assert answer.err.startswith("error: own/plan.toml is damaged (its checksum is not that of its content). Restore it from a")
+    text = plan.read_text()
+    for command in ("report", "serve"):
+        answer = headstart_command(command, "own")
+        assert answer.code == 2
+        assert "error: own/plan.toml was changed after headstart wrote it, so that it may not say how" in answer.err
+        assert "damaged" not in answer.err
+    plan.write_text(text.partition("# As headstart wrote it")[0])
+    assert headstart_command("report", "own").code == 0
+
+
+@pytest.mark.parametrize("added", ["", "no TOML"])
+def test_a_model_answers_whatever_became_of_the_plan_and_says_that_it_was_changed(home, headstart_command, monkeypatch, added):
+    monkeypatch.delenv("HEADSTART_QUIET")
+    words = ("predict", "own", "learned/dark/3.png", "--json")
+    before = headstart_command(*words)
+    assert "was changed" not in before.err
+    plan = Path("own/plan.toml")
+    plan.write_text(plan.read_text().replace("input_pixels = ", "input_pixels = 1") + added)
+    after = headstart_command(*words)
+    assert (after.code, after.out) == (0, before.out)
+    note = "own/plan.toml was changed after headstart wrote it. The model is that of the plan as it was before."
+    assert after.err.count(note) == 1
+    assert note in headstart_command("evaluate", "own", "learned").err
+    sets = headstart_command(*words, "--sets", "0.9")  # whether label errors were left out is what the plan says
+    assert sets.code == 2
+    assert "own/plan.toml" in sets.err
 
 
 def test_a_list_of_images_that_is_damaged_accuses_no_image(home):

@@ -105,9 +105,13 @@ def test_a_stress_test_of_the_run_corrects_the_estimated_accuracy(run: Run, tmp_
     found = headstart.stress(stressed, corruption=("brightness", "contrast", "gaussian_noise"))
     assert set(found.clean.estimates) == set(watch(stressed, folder).drift.estimates)
     drift = watch(stressed, folder).drift
-    assert drift.num_conditions == 1 + len(found.rows)
+    assert drift.num_conditions == len(found.rows)
     told = f"without labels, corrected by {drift.num_conditions} conditions of headstart stress"
     assert told in " ".join(headstart_command(*words).out.split())
+    chinese = "".join(headstart_command("--language", "zh", *words).out.split())
+    assert f"没有标签，由headstartstress的{drift.num_conditions}种条件校正" in chinese
+    assert "张测试图片" in chinese or "张折外图片" in chinese
+    assert "；已知图片中为5%" in chinese
 
 
 def test_what_cannot_be_compared_is_refused(run: Run, tmp_path: Path) -> None:

@@ -24,9 +24,13 @@ LARGEST_INTEGER = 2**64
 """Integers are smaller, and larger than its negative: seeds, sizes in bytes and hashes have up to 64 bits."""
 RESTORE = "Restore or delete it."
 MEND = "Mend that line."
-RESTORE_PLAN = "Restore it from a copy; a plan that you want to change is fitted from a copy elsewhere."
+CHANGED_PLAN = (
+    "{path} was changed after headstart wrote it, so that it may not say how the run was made. Undo the change; or delete the "
+    'line that begins with "# As headstart wrote it", and the plan is read as it is now. To fit another plan, copy this one '
+    "elsewhere, change the copy and give it to `headstart fit`."
+)
 TOML_COMMENT = "# As headstart wrote it, xxh3:"
-TOML_SEAL = re.compile(rf"^{TOML_COMMENT}([0-9a-f]+)\s*\Z", re.MULTILINE)
+TOML_SEAL = re.compile(rf"^{TOML_COMMENT}(.*?)\s*$", re.MULTILINE)
 """The last line of what headstart writes. Comments and the order of values do not count; whoever deletes it says nothing."""
 NO_TEXT = "not UTF-8 text"
 
@@ -138,7 +142,9 @@ def written_toml_in(path: Path) -> dict[str, Any]:
     """As `toml_in`, of a file that nobody should change: a `DamagedError` where its checksum is not that of its values."""
     values = toml_in(path)
     if is_changed(path, values):
-        raise DamagedError.of(path, OTHER_CONTENT, RESTORE_PLAN)
+        changed = DamagedError(CHANGED_PLAN.format(path=path))
+        changed.reason = OTHER_CONTENT
+        raise changed
     return values
 
 

@@ -49,7 +49,8 @@ def stress_correction(estimates: Mapping[str, float], rows: Sequence[StressRow])
 
     Args:
         estimates: Of new images by each accuracy estimator, by name.
-        rows: Corruptions and strengths with what the estimators said of them and the measured accuracy.
+        rows: Corruptions and strengths with what the estimators said of them and the measured accuracy. Pictures as they are may
+            be among them, without a family: they correct as the others do, and do not count.
 
     Returns:
         The correction; None where conditions or families are too few, or other estimators were asked.
@@ -61,7 +62,8 @@ def stress_correction(estimates: Mapping[str, float], rows: Sequence[StressRow])
     names = sorted(estimates)
     known = [row for row in rows if sorted(row.estimates) == names]
     families = np.array([row.family for row in known])
-    if CORRECTED not in names or len(np.unique(families)) < FEWEST_FAMILIES:
+    corrupted = families[families != ""]
+    if CORRECTED not in names or len(np.unique(corrupted)) < FEWEST_FAMILIES:
         return None
     places = np.array([[row.estimates[name] for name in names] for row in known])
     errors = np.array([row.accuracy.value - row.estimates[CORRECTED] for row in known])
@@ -72,7 +74,7 @@ def stress_correction(estimates: Mapping[str, float], rows: Sequence[StressRow])
         ]
     )
     value = _nearest(np.array([estimates[name] for name in names]), places, errors)
-    return Correction(value, float(np.quantile(np.abs(left - errors), LEVEL, method="higher")), len(known))
+    return Correction(value, float(np.quantile(np.abs(left - errors), LEVEL, method="higher")), len(corrupted))
 
 
 def _nearest(place: Floats, places: Floats, errors: Floats) -> float:

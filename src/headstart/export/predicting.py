@@ -128,21 +128,26 @@ def least_probability(sets: float, steps: Sequence[Sequence[float]]) -> float:
     return 1 - thresholds[0]
 
 
-def fault_of_bundle(folder: Path) -> str:
-    """Which file of the model is not as it was exported, in one sentence; empty where SHA256SUMS tells of none."""
+def fault_of_bundle(folder: Path, file: str) -> str:
+    """Which file of the model is not as it was exported, in one sentence; empty where SHA256SUMS tells of none.
+
+    The runtime loads `file`. Files that were not exported may lie beside it.
+    """
     sums = folder / "SHA256SUMS"
     try:
         if not sums.exists():
             return ""
         known = dict(line.split("  ", 1)[::-1] for line in sums.read_text(encoding="utf-8").splitlines() if "  " in line)
         listed = {name for name in known if name.startswith("model.")}
-        there = {path.name for path in folder.glob("model.*")}
-        for name in ("bundle.json", "classes.json", *sorted(listed | there)):
+        for name in ("bundle.json", "classes.json", *sorted(listed | {file})):
+            if name not in known:
+                unknown = "is not one of the files that were exported (SHA256SUMS does not name it)"
+                return f"{folder / name} {unknown}. Export the model again."
             digest = hashlib.sha256()
             with (folder / name).open("rb") as stream:
                 while piece := stream.read(2**20):
                     digest.update(piece)
-            if digest.hexdigest() != known.get(name):
+            if digest.hexdigest() != known[name]:
                 return f"{folder / name} is not as it was exported: SHA256SUMS has another hash. Export the model again."
     except (OSError, UnicodeDecodeError) as error:
         where = error.filename if isinstance(error, OSError) else sums
@@ -151,8 +156,8 @@ def fault_of_bundle(folder: Path) -> str:
     return ""
 
 
-def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]) -> int:
-    """Answer the command line with the model in a folder; the exit code comes back."""
+def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]], file: str) -> int:
+    """Answer the command line with the model in a folder, of which `load` reads `file`; the exit code comes back."""
     parser = argparse.ArgumentParser(description="Classes of pictures, one JSON object a line.")
     parser.add_argument("paths", nargs="+", metavar="PICTURE_OR_FOLDER")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures of one size computed together, at most [8]")
@@ -161,7 +166,7 @@ def predict(folder: Path, load: Callable[[Path], Callable[[Any], Sequence[Any]]]
     )
     parser.add_argument("--timing", action="store_true", help="print seconds of reading and of the model to stderr, as JSON")
     given = parser.parse_args()
-    if fault := fault_of_bundle(folder):
+    if fault := fault_of_bundle(folder, file):
         parser.error(printable(fault))
     about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     about["classes"] = json.loads((folder / "classes.json").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from headstart.export.formats.base import Format
 
 LAST_LINES = """
 if __name__ == "__main__":
-    sys.exit(predict(Path(__file__).resolve().parent, load))
+    sys.exit(predict(Path(__file__).resolve().parent, load, "{file}"))
 """
 
 
@@ -27,7 +27,9 @@ def predict_script(kind: type[Format]) -> str:
     load = textwrap.dedent(inspect.getsource(kind.load)).removeprefix("@staticmethod\n").rstrip()
     head = f'"""{predicting.__doc__}"""\n\nfrom __future__ import annotations\n\n{_imports(modules)}\n'
     definitions = [text for module in modules for text in _definitions(module)]
-    return re.sub(r"  # noqa: [^\n]*", "", "\n\n\n".join([head.rstrip(), *definitions, load]) + "\n\n" + LAST_LINES)
+    return re.sub(
+        r"  # noqa: [^\n]*", "", "\n\n\n".join([head.rstrip(), *definitions, load]) + "\n\n" + LAST_LINES.format(file=kind.file)
+    )
 
 
 def _imports(modules: Sequence[ModuleType]) -> str:

@@ -18,7 +18,7 @@ from headstart.core.steps import Steps
 from headstart.core.types import Floats
 from headstart.core.verbs import public
 from headstart.runs.repeatability import repeatability_of
-from headstart.runs.run_folder import MODEL_FOLDER, PEAK_MEMORY, RunFolder, check_of_classes
+from headstart.runs.run_folder import MODEL_FOLDER, PEAK_MEMORY, RunFolder, check_of_classes, note_changed_plan
 
 if TYPE_CHECKING:  # a part of a run is imported when it is read: a prediction reads the model alone
     from headstart.attribution.explanation import ExplainedMistakes
@@ -192,6 +192,7 @@ class Run(RunFolder, Shown):
                 f"{found.folder} holds no finished run. `headstart runs` lists those there are; an unfinished one goes on with "
                 "`run`."
             )
+        note_changed_plan(found.folder)
         return found
 
     def vouched(self, name: str) -> Path:
@@ -279,8 +280,7 @@ class Run(RunFolder, Shown):
     @property
     def environment(self) -> dict[str, Any]:
         """Versions and hardware that it ran on."""
-        path = self.folder / ENVIRONMENT
-        return json_table_in(path) if path.exists() else {}
+        return json_table_in(path) if (path := self.folder / ENVIRONMENT).exists() else {}
 
     @property
     def repeatability(self) -> str:

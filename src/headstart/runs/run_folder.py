@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, HeadstartError
+from headstart.core.parsing import is_changed, toml_in
+from headstart.core.progress import note
 
 MODEL_FOLDER = "model"
+PLAN_FILE = "plan.toml"
 PEAK_MEMORY = "peak_memory_bytes"
 """Of the environment: the most memory that a process of the run has had, in bytes; runs of earlier versions have none."""
 EARLIER = "earlier"
@@ -39,3 +42,19 @@ def check_of_classes(folder: Path) -> None:
             f"{folder} is a run of several labels an image, or of numbers, and one of classes is wanted. `predict`, `evaluate`, "
             "`report`, `export`, `verify` and `serve` take such runs."
         )
+
+
+def note_changed_plan(folder: Path) -> None:
+    """Say that the plan of a run is another one than was fitted, for commands that read the model and not the plan.
+
+    What cannot be read is left to the commands that need it, which refuse it.
+    """
+    path = folder / PLAN_FILE
+    try:
+        changed = path.is_file() and is_changed(path, toml_in(path))
+    except OSError:
+        return
+    except HeadstartError:
+        changed = True
+    if changed:
+        note(f"{path} was changed after headstart wrote it. The model is that of the plan as it was before.")

@@ -78,9 +78,10 @@ def predict(
         raise PlanError("interval is for a run that predicts numbers, and this one predicts classes. Ask for sets instead.")
     loaded = Run.load(run, first=True)
     model, origin = loaded.model, str(loaded.folder)
-    calibration = None if sets is None and at_accuracy is None else calibration_in(loaded.folder)
+    calibrated = sets is not None or at_accuracy is not None
     asked = asked_of(
-        calibration, model.classes, origin, left_out=leaves_label_errors_out(loaded), refuse=refuse, adapt=adapt, sets=sets,
+        calibration_in(loaded.folder) if calibrated else None, model.classes, origin,
+        left_out=calibrated and leaves_label_errors_out(loaded), refuse=refuse, adapt=adapt, sets=sets,
         set_score=set_score, sets_by_class=sets_by_class, at_accuracy=at_accuracy,
     )  # fmt: skip
     return predict_images(model, images, asked, origin)
