@@ -113,8 +113,8 @@ def test_the_chinese_catalog_keeps_to_its_terms():
     [
         (str(DamagedError.of("own/a.json", OTHER_CONTENT, RESTORE)), "own/a.json 已损坏（校验和与内容不符）。请您恢复或删除它。"),
         (
-            DAMAGED_FILE.format(name="a.json", fault=OTHER_CONTENT),
-            "a.json：已损坏（校验和与内容不符）。请您从副本恢复，或重新生成。",
+            DAMAGED_FILE.format(name="a", fault=OTHER_CONTENT),
+            "a：已损坏（校验和与内容不符）。请您从副本恢复，或重新生成。",
         ),
     ],
 )
