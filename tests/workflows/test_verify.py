@@ -197,6 +197,8 @@ def test_a_run_without_a_manifest_is_refused(home):
     Path("own/manifest.json").unlink()
     with pytest.raises(DataError, match=r"own has no manifest.json, so nothing tells what its files were: an earlier version"):
         headstart.verify("own")
+    headstart.report("own")
+    assert "manifest.json" not in Path("own/card.md").read_text(encoding="utf-8")
 
 
 def test_what_later_commands_write_is_vouched_for_and_nothing_else(home):

@@ -59,13 +59,17 @@ def model_card(run: Run, task: Task, made: Export, kind: type[Format], outputs: 
     return in_language(text, spoken())
 
 
-def run_card(run: Run, task: Task | None) -> str:
-    """The card of a run's folder as Markdown; without the task, as with any card, a test by default is not counted."""
+def run_card(run: Run, task: Task | None, *, has_manifest: bool) -> str:
+    """The card of a run's folder as Markdown; without the task, as with any card, a test by default is not counted.
+
+    It names the manifest where there is or will be one.
+    """
     page = rendered(
         "run.md.j2",
         **facts_of(run, task),
         has_p_values=run.model.detector_model is not None,
         classes_file="task.json",
+        has_manifest=has_manifest,
     )
     return in_language(page, spoken())
 

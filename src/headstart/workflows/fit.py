@@ -153,7 +153,7 @@ def finish(workspace: Workspace, task: Task | None, images: UsedImages) -> Run:
     workspace.write_noted()
     workspace.write_peak_memory()
     run = workspace.write_result()
-    workspace.write_card(run_card(run, task))
+    workspace.write_card(run_card(run, task, has_manifest=True))
     workspace.write_manifest(images, manifest_of(run, images))
     workspace.write_report(report_html(run, task))
     return run

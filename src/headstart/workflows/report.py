@@ -38,7 +38,7 @@ def report(run: AnyRun, *, language: str | None = None) -> Path:
 def write_pages(workspace: Workspace, run: Run, task: Task | None) -> None:
     """Write the report and the model card, which are made of the run's other files."""
     workspace.write_report(report_html(run, task))
-    workspace.write_card(run_card(run, task))
+    workspace.write_card(run_card(run, task, has_manifest=run.manifest is not None))
 
 
 def in_language(run: Run, task: Task | None) -> Run:

@@ -149,4 +149,5 @@ def _write(run: Run, found: Stress) -> None:
     workspace.write(found)
     workspace.vouch_for(file_of(Stress))
     write_stress(found, run.folder / PAGE)
-    workspace.write_card(run_card(workspace.run, task_of(run)))
+    now = workspace.run
+    workspace.write_card(run_card(now, task_of(run), has_manifest=now.manifest is not None))
