@@ -222,8 +222,9 @@ def writes_that_fail(monkeypatch: pytest.MonkeyPatch, code: int, after: int = 0)
     real, count = Path.open, [0]
 
     def open_file(self: Path, mode: str = "r", *args: Any, **named: Any) -> Any:
-        count[0] += "w" in mode
-        if "w" in mode and count[0] > after:
+        writes = "w" in mode or "x" in mode
+        count[0] += writes
+        if writes and count[0] > after:
             raise OSError(code, {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system"}[code])
         return real(self, mode, *args, **named)
 

@@ -33,6 +33,13 @@ def test_other_programs_read_the_file_and_its_metadata(tmp_path):
     assert read_metadata(path) == {"keys": '["ä", "b"]', "about": "it"}
 
 
+def test_equal_work_gives_equal_bytes(tmp_path):
+    metadata = {f"name {number}": str(number) for number in range(9)}
+    for number in range(9):
+        write_arrays(tmp_path / f"{number}.safetensors", ARRAYS, metadata)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_tensors_of_torch_are_kept_to_the_bit(tmp_path):
     tensors = {"a": torch.randn(3, 5), "b": torch.arange(4).to(torch.bfloat16)}
     write_safetensors(tmp_path / "t.safetensors", save_tensors(tensors))

@@ -23,7 +23,8 @@ def other_run(made_run, tmp_path):
 
 
 def put_in_place(other, folder):
-    """As a new fit writes it: networks and heads first, and model.json last."""
+    """As a new fit writes it, which has no manifest until it ends: networks and heads first, and model.json last."""
+    (folder / "manifest.json").unlink()
     for path in sorted((other / "model").rglob("*"), key=lambda path: path.name == "model.json"):
         if path.is_file():
             target = folder / "model" / path.relative_to(other / "model")

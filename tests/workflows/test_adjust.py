@@ -202,7 +202,7 @@ def test_what_cannot_be_adjusted_is_told(adjusted, squares, tmp_path):
     )
     assert refused(PlanError, lambda: adjust(short, minutes=-2)) == "minutes = -2 is no budget. Give a positive number."
     plan = short / "plan.toml"
-    plan.write_text(plan.read_text().replace(squares, str(nowhere)))
+    plan.write_text(plan.read_text().partition("# As headstart wrote it")[0].replace(squares, str(nowhere)))
     assert refused(DataError, lambda: adjust(short)) == (
         f"The data of {short} ({nowhere}) are gone or have changed since. Put them back as they were."
     )

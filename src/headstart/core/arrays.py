@@ -28,10 +28,13 @@ READ_BYTES = 2**20
 
 
 def with_checksum(content: bytes) -> tuple[bytes, memoryview]:
-    """The bytes of a safetensors file in two pieces, of which the first has the checksum of both."""
+    """The bytes of a safetensors file in two pieces, of which the first has the checksum of both.
+
+    The names in its metadata are in order: the library gives them another one each time, and equal work must give equal bytes.
+    """
     begin = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
     header = json.loads(content[LENGTH_BYTES:begin])
-    others = {name: value for name, value in header.pop("__metadata__", {}).items() if name != KEY}
+    others = {name: value for name, value in sorted(header.pop("__metadata__", {}).items()) if name != KEY}
     text = json.dumps({"__metadata__": {KEY: UNKNOWN, **others}, **header}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH_BYTES)
     head, data = len(text).to_bytes(LENGTH_BYTES, "little") + text, memoryview(content)[begin:]

@@ -98,7 +98,7 @@ def in_markdown(text: str) -> str:
     r"""A text that may hold names, as it stands in Markdown: no HTML, no link and no unprintable character comes of it.
 
     >>> print(in_markdown("<b>, [a](javascript:b)"))
-    &lt;b>, [a]\\(javascript:b)
+    &lt;b>, [a]\(javascript:b)
     """
     return printable(text).replace("<", "&lt;").replace("](", "]\\(")
 
